@@ -1,0 +1,215 @@
+/**
+ * What a Mix backend says a message is.
+ *
+ * The schemas read like a guest: whatever the server owns (roles, tool names, call types) is an open set, unknown fields
+ * are dropped, and an optional field that is `null` counts as absent. Fields that a server generation does not send are
+ * optional, so one type serves every generation from September 2025 on.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * Identifies a session. Servers issue lower-case UUIDs and validate nothing, so any string can be made into one; a
+ * string that cannot safely stand in a request path is refused with `InvalidRequest` by the operation that is given it.
+ *
+ * In the reply to `send` it is the empty string: the server does not repeat the session there.
+ *
+ * @example
+ * import { SessionId } from "@mix-effect/core"
+ *
+ * const id = SessionId.make("7d2f7c1e-4b0a-4c55-9a43-0c6f0f6f3a11")
+ *
+ * @since 0.1.0
+ * @category ids
+ */
+export const SessionId = Schema.String.pipe(Schema.brand("@mix-effect/core/SessionId"))
+
+/**
+ * @since 0.1.0
+ * @category ids
+ */
+export type SessionId = typeof SessionId.Type
+
+/**
+ * Identifies a message: a UUID, or one of the server's own words such as `cmd-help` (the reply to a slash command) and
+ * `system-auth-prompt` (the server has no credentials for its language model).
+ *
+ * @since 0.1.0
+ * @category ids
+ */
+export const MessageId = Schema.String.pipe(Schema.brand("@mix-effect/core/MessageId"))
+
+/**
+ * @since 0.1.0
+ * @category ids
+ */
+export type MessageId = typeof MessageId.Type
+
+/** A word the server owns: the known ones complete in an editor, any other passes. */
+const openUnion = <Known extends string>(): Schema.Schema<Known | (string & {}), string> => Schema.String
+
+/** Left out, `undefined` and `null` all mean that the server said nothing. */
+const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+
+/**
+ * A tool that the assistant called.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ToolCallData {
+  readonly id: string
+  /** The tool's name as the server spells it. Spelling changed between generations (`bash`, `Bash`): do not match on it. */
+  readonly name: string
+  /** JSON text. Empty while the call is being written or after it was cancelled, and possibly cut short. */
+  readonly input: string
+  /** The model provider's word for the call; empty while the call is unfinished. */
+  readonly type: "tool_use" | "function" | (string & {})
+  readonly finished: boolean
+  /** What the tool answered. Servers before February 2026 never send it. */
+  readonly result?: string | undefined
+  /** Present, and true, only for a failed call of a server that sends results. */
+  readonly isError?: boolean | undefined
+  /** Paths on the server, one for each screenshot the tool took. */
+  readonly screenshotUrls?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ToolCallData = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  input: Schema.String,
+  type: openUnion<"tool_use" | "function">(),
+  finished: Schema.Boolean,
+  result: maybe(Schema.String),
+  isError: maybe(Schema.Boolean),
+  screenshotUrls: maybe(Schema.Array(Schema.String))
+}).annotations({ identifier: "ToolCallData" })
+
+/**
+ * What a callback that is attached to a tool did. Servers send it from October 2025 on, on rows of the `tool` role.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallbackResultData {
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly callbackName?: string | undefined
+  readonly callbackType: "bash_script" | (string & {})
+  readonly stdout?: string | undefined
+  readonly stderr?: string | undefined
+  /** The process's exit code; left out by the server when it is 0. */
+  readonly exitCode?: number | undefined
+  readonly subagentId?: string | undefined
+  readonly subagentResult?: string | undefined
+  readonly success: boolean
+  readonly error?: string | undefined
+}
+
+/** A field that the wire spells otherwise. */
+const renamed = <A, I, const Key extends string>(schema: Schema.Schema<A, I>, key: Key) =>
+  Schema.propertySignature(schema).pipe(Schema.fromKey(key))
+
+/**
+ * The wire writes these fields in snake case (`tool_call_id`).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CallbackResultData = Schema.Struct({
+  toolCallId: renamed(Schema.String, "tool_call_id"),
+  toolName: renamed(Schema.String, "tool_name"),
+  callbackName: maybe(Schema.String).pipe(Schema.fromKey("callback_name")),
+  callbackType: renamed(openUnion<"bash_script">(), "callback_type"),
+  stdout: maybe(Schema.String),
+  stderr: maybe(Schema.String),
+  exitCode: maybe(Schema.Finite).pipe(Schema.fromKey("exit_code")),
+  subagentId: maybe(Schema.String).pipe(Schema.fromKey("subagent_id")),
+  subagentResult: maybe(Schema.String).pipe(Schema.fromKey("subagent_result")),
+  success: Schema.Boolean,
+  error: maybe(Schema.String)
+}).annotations({ identifier: "CallbackResultData" })
+
+/**
+ * One message of a session. No row carries a timestamp: order is what the server's lists say.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BackendMessage {
+  readonly id: MessageId
+  readonly sessionId: SessionId
+  readonly role: "user" | "assistant" | "tool" | (string & {})
+  /** What the user wrote. On assistant rows most servers repeat the response here; on tool rows it is empty. */
+  readonly userInput: string
+  /** The assistant's text; absent when it is empty: a turn of tool calls only, or one just begun. */
+  readonly assistantResponse?: string | undefined
+  readonly toolCalls?: ReadonlyArray<ToolCallData> | undefined
+  readonly callbackResults?: ReadonlyArray<CallbackResultData> | undefined
+  /** The model's reasoning, where the server kept it. */
+  readonly reasoning?: string | undefined
+  /**
+   * How long the model reasoned, in whole **seconds**. The published API description says milliseconds; servers send
+   * seconds. Usually absent in lists, because it is computed after the row was last written.
+   */
+  readonly reasoningDuration?: number | undefined
+  /** Tokens read by the model; this field and the five below come from February 2026 on. */
+  readonly inputTokens?: number | undefined
+  readonly outputTokens?: number | undefined
+  readonly cacheCreationTokens?: number | undefined
+  readonly cacheReadTokens?: number | undefined
+  /** What the turn cost, in US dollars. */
+  readonly cost?: number | undefined
+  readonly model?: string | undefined
+}
+
+/**
+ * @example
+ * import { BackendMessage } from "@mix-effect/core"
+ * import { Schema } from "effect"
+ *
+ * const message = Schema.decodeUnknownSync(BackendMessage)({
+ *   id: "m1",
+ *   sessionId: "s1",
+ *   role: "user",
+ *   userInput: "Summarise sales.csv",
+ *   toolCalls: null
+ * })
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const BackendMessage = Schema.Struct({
+  id: MessageId,
+  sessionId: SessionId,
+  role: openUnion<"user" | "assistant" | "tool">(),
+  userInput: Schema.String,
+  assistantResponse: maybe(Schema.String),
+  toolCalls: maybe(Schema.Array(ToolCallData)),
+  callbackResults: maybe(Schema.Array(CallbackResultData)),
+  reasoning: maybe(Schema.String),
+  reasoningDuration: maybe(Schema.Finite),
+  inputTokens: maybe(Schema.Finite),
+  outputTokens: maybe(Schema.Finite),
+  cacheCreationTokens: maybe(Schema.Finite),
+  cacheReadTokens: maybe(Schema.Finite),
+  cost: maybe(Schema.Finite),
+  model: maybe(Schema.String)
+}).annotations({ identifier: "BackendMessage" })
+
+/**
+ * A list of messages as the server sends it: an array, or `null`, which early servers write for an empty list.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const BackendMessages = Schema.transform(
+  Schema.NullOr(Schema.Array(BackendMessage)),
+  Schema.Array(Schema.typeSchema(BackendMessage)),
+  { strict: true, decode: (list) => list ?? [], encode: (list) => list }
+).annotations({ identifier: "BackendMessages" })

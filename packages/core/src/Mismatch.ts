@@ -1,0 +1,100 @@
+/**
+ * Where a value departs from a schema, told without the value: values are users' texts and credentials, and belong in no
+ * error. For those who implement `MessagesService` over a transport of their own.
+ *
+ * @since 0.1.0
+ */
+import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
+import * as AST from "effect/SchemaAST"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Mismatch {
+  /** As in `[3].toolCalls[0].id`; empty for the value itself. */
+  readonly path: string
+  /** What the schema allows. */
+  readonly expected: string
+  /** The kind of what stands there. */
+  readonly actual: string
+}
+
+/**
+ * The kind of a value, for people.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return "an array"
+  switch (typeof value) {
+    case "string":
+      return value.trim() === "" ? "a blank string" : "a string"
+    case "number":
+      if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : "an infinite number"
+      return Number.isInteger(value) ? "an integer" : "a fraction"
+    case "object":
+      return "an object"
+    default:
+      return `a ${typeof value}`
+  }
+}
+
+const step = (key: PropertyKey): string =>
+  typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]{0,63}$/.test(String(key)) ? `.${String(key)}` : `["..."]`
+
+/** What an author wrote of a schema, or failing that its name or its literal. */
+const describe = (ast: AST.AST): string =>
+  AST.getDescriptionAnnotation(ast).pipe(
+    Option.orElse(() => AST.getIdentifierAnnotation(ast)),
+    Option.getOrElse(() => (AST.isUnion(ast) ? ast.types.map(describe).join(" or ") : String(ast)))
+  )
+
+/** The first leaf of an issue is the first thing found wrong. */
+const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
+  switch (issue._tag) {
+    case "Pointer": {
+      const keys: ReadonlyArray<PropertyKey> = Array.isArray(issue.path) ? issue.path : [issue.path as PropertyKey]
+      return walk(issue.issue, path + keys.map(step).join(""))
+    }
+    case "Composite": {
+      const first = Array.isArray(issue.issues) ? issue.issues[0] : issue.issues
+      // The members of a union each say why they refuse: what helps is what they are.
+      if (AST.isUnion(issue.ast)) return { path, expected: describe(issue.ast), actual: kindOf(issue.actual) }
+      return walk(first, path)
+    }
+    case "Refinement":
+      return issue.kind === "From" && AST.getDescriptionAnnotation(issue.ast)._tag === "None"
+        ? walk(issue.issue, path)
+        : { path, expected: describe(issue.ast), actual: kindOf(issue.actual) }
+    case "Transformation":
+      return walk(issue.issue, path)
+    case "Missing":
+      return { path, expected: describe(issue.ast.type), actual: "missing" }
+    case "Unexpected":
+      return { path, expected: "left out: there is no such key", actual: "present" }
+    case "Type":
+    case "Forbidden":
+      return { path, expected: describe(issue.ast), actual: kindOf(issue.actual) }
+  }
+}
+
+/**
+ * @example
+ * import { BackendMessage, Mismatch } from "@mix-effect/core"
+ * import { Either, Schema } from "effect"
+ *
+ * const result = Schema.decodeUnknownEither(BackendMessage)({ id: 7 })
+ * // { path: "id", expected: "string", actual: "an integer" }
+ * const mismatch = Either.isLeft(result) ? Mismatch.fromParseError(result.left) : undefined
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromParseError = (error: ParseResult.ParseError): Mismatch => {
+  const { path, ...rest } = walk(error.issue, "")
+  return { path: path.startsWith(".") ? path.slice(1) : path, ...rest }
+}

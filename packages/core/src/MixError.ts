@@ -1,0 +1,598 @@
+/**
+ * Everything that can go wrong, as tagged errors.
+ *
+ * "Could not reach the server", "the server refused" and "could not understand the reply" are different errors. Each says
+ * which operation failed, whether the same call may simply be repeated (`isRetryable`), how long the server asks to wait
+ * (`retryAfter`), and, for `send`, what became of the message (`outcome`). None carries a credential, a message's text or
+ * an object of the HTTP client underneath, so any of them may be logged or sent elsewhere as it is.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import { HistoryCursor } from "./HistoryCursor.ts"
+import { HistoryStats } from "./HistoryStats.ts"
+
+/**
+ * The operation that failed. A page that a stream could not read failed in `getHistory`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Operation = typeof Operation.Type
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Operation = Schema.Literal("getHistory", "listSession", "send", "streamHistory", "followHistory")
+
+/** Where each operation goes. Routes are templates: no id ever stands in one. */
+const endpoints = {
+  getHistory: { method: "GET", route: "/api/messages/history" },
+  listSession: { method: "GET", route: "/api/sessions/{id}/messages" },
+  send: { method: "POST", route: "/api/sessions/{id}/messages" },
+  streamHistory: { method: "GET", route: "/api/messages/history" },
+  followHistory: { method: "GET", route: "/api/messages/history" }
+} as const
+
+type Endpoint = (typeof endpoints)[Operation]
+
+/**
+ * What became of the message of a failed `send`:
+ *
+ * - `notSent`: it never left. Sending it again is safe.
+ * - `refused`: the server read the request and refused it; the agent saw nothing.
+ * - `unknown`: it may have reached the agent. List the session before sending it again.
+ * - `accepted`: the server took it and answers later (`ReplyPending`). Do not send it again.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = typeof Outcome.Type
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Outcome = Schema.Literal("notSent", "refused", "unknown", "accepted")
+
+/**
+ * What the server said of a failure, as it said it. `code` usually repeats the HTTP status; where they differ, the tag of
+ * the error goes by the HTTP status.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ServerMessage = typeof ServerMessage.Type
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ServerMessage = Schema.Struct({
+  code: Schema.optional(Schema.Number),
+  message: Schema.optional(Schema.String),
+  type: Schema.optional(Schema.String)
+})
+
+const common = {
+  operation: Operation,
+  /** How long the server asks to wait before the next attempt. */
+  retryAfter: Schema.optional(Schema.DurationFromMillis),
+  /** What became of the message; on every error of `send`. */
+  outcome: Schema.optional(Outcome),
+  /** Where a stream can be resumed; on every error of a stream once it has begun. */
+  cursor: Schema.optional(HistoryCursor)
+}
+
+const exchange = {
+  ...common,
+  /** How many requests were made, the first included. */
+  attempts: Schema.optionalWith(Schema.Int, { default: () => 1 }),
+  /** From the call to this failure, waiting included. */
+  elapsed: Schema.optionalWith(Schema.DurationFromMillis, { default: () => Duration.zero }),
+  /** `true` where a retry was due, but too many had failed before: the layer's retry budget was used up. */
+  budgetExhausted: Schema.optional(Schema.Boolean)
+}
+
+const reply = {
+  ...exchange,
+  /** What the server said of it, where it said it in its own form. */
+  error: Schema.optional(ServerMessage),
+  /** What kind of body came instead of the JSON that the API promises. A page of HTML is seldom from Mix. */
+  bodyKind: Schema.optional(Schema.Literal("text", "html", "empty", "other"))
+}
+
+/** A message is a line for a person: never longer than this, whatever the server wrote. */
+const maxMessage = 299
+
+const line = (operation: Operation, what: string, advice?: string): string => {
+  const tail = advice === undefined ? "" : `: ${advice}`
+  const text = `${operation}: ${what}`
+  const room = maxMessage - tail.length
+  return (text.length > room ? `${text.slice(0, room - 3)}...` : text) + tail
+}
+
+const said = (error: ServerMessage | undefined) => (error?.message === undefined ? "" : `, ${error.message}`)
+
+const wait = (retryAfter: Duration.Duration | undefined) =>
+  retryAfter === undefined ? undefined : `it asks to wait ${Duration.format(retryAfter)}`
+
+const foreignBody = (bodyKind: string | undefined) =>
+  bodyKind === "html" || bodyKind === "text" ? "is the server url that of a Mix backend?" : undefined
+
+/** A failed `send` may be repeated only where the message is known not to have reached the agent. */
+const harmless = (error: { readonly operation: Operation; readonly outcome?: Outcome | undefined }) =>
+  error.operation !== "send" || error.outcome === "notSent" || error.outcome === "refused"
+
+/**
+ * A parameter that no server would understand. Nothing was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-effect/core/InvalidRequest")(
+  "InvalidRequest",
+  {
+    ...common,
+    outcome: Schema.optionalWith(Schema.Literal("notSent"), { default: () => "notSent" }),
+    /** The parameter's name, as in `limit` or `media[2]`. */
+    parameter: Schema.String,
+    /** What it may be. */
+    expected: Schema.String,
+    /** What kind of value it was; the value itself is not kept. */
+    actual: Schema.String
+  }
+) {
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    return line(this.operation, `${this.parameter} must be ${this.expected}, and is ${this.actual}`)
+  }
+}
+
+/**
+ * 400: the server refused what was sent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BadRequest extends Schema.TaggedError<BadRequest>("@mix-effect/core/BadRequest")("BadRequest", reply) {
+  readonly status = 400
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    return line(this.operation, `the server refused the request (400${said(this.error)})`, foreignBody(this.bodyKind))
+  }
+}
+
+/**
+ * 401: the server, or a proxy before it, wants credentials; or the server has none for its language model.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>("@mix-effect/core/Unauthorized")(
+  "Unauthorized",
+  reply
+) {
+  readonly status = 401
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    const advice = this.error === undefined ? "is bearerToken (MIX_BEARER_TOKEN) set and valid?" : undefined
+    return line(this.operation, `not authenticated (401${said(this.error)})`, advice)
+  }
+}
+
+/**
+ * 404: no such session, no such slash command, or no such path at all: then the server url is wrong. Note that
+ * `listSession` of an unknown session is an empty list on every known server.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotFound extends Schema.TaggedError<NotFound>("@mix-effect/core/NotFound")("NotFound", reply) {
+  readonly status = 404
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    const advice = this.error === undefined ? "is the server url that of a Mix backend?" : undefined
+    return line(this.operation, `not found (404${said(this.error)})`, advice)
+  }
+}
+
+/**
+ * 429: too many requests. Mix itself never says so; a proxy in front of it may.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RateLimited extends Schema.TaggedError<RateLimited>("@mix-effect/core/RateLimited")("RateLimited", reply) {
+  readonly status = 429
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  get isRetryable(): boolean {
+    return true
+  }
+  override get message(): string {
+    return line(this.operation, `too many requests (429${said(this.error)})`, wait(this.retryAfter))
+  }
+}
+
+/**
+ * 5xx: the server, or a proxy before it, failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServerError extends Schema.TaggedError<ServerError>("@mix-effect/core/ServerError")("ServerError", {
+  ...reply,
+  status: Schema.Int
+}) {
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  /** 500, 502, 503 and 504 may pass; 501 and 505 will not. */
+  get isRetryable(): boolean {
+    return [500, 502, 503, 504].includes(this.status) && harmless(this)
+  }
+  override get message(): string {
+    return line(this.operation, `the server failed (${this.status}${said(this.error)})`, wait(this.retryAfter))
+  }
+}
+
+/**
+ * Any other status, redirects among them: they are never followed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("@mix-effect/core/UnexpectedStatus")(
+  "UnexpectedStatus",
+  {
+    ...reply,
+    status: Schema.Int,
+    /** The beginning of the body, at most 2 KiB. */
+    body: Schema.optional(Schema.String)
+  }
+) {
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  /** Only 408, and only of a read: the server gave up waiting for a request that changes nothing. */
+  get isRetryable(): boolean {
+    return this.status === 408 && this.operation !== "send"
+  }
+  override get message(): string {
+    const redirect = this.status >= 300 && this.status < 400
+    const what = redirect ? "a redirect, which is never followed" : "an unexpected status"
+    const advice = redirect ? "is the server url right, to the letter?" : foreignBody(this.bodyKind)
+    return line(this.operation, `${what} (${this.status}${said(this.error)})`, advice)
+  }
+}
+
+/**
+ * The server was not reached, or lost on the way.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectionError extends Schema.TaggedError<ConnectionError>("@mix-effect/core/ConnectionError")(
+  "ConnectionError",
+  {
+    ...exchange,
+    /** The engine's word for it, such as `ECONNREFUSED`; `UNKNOWN` where it has none. */
+    code: Schema.String,
+    /** How far the request got: no connection; no reply to what was sent; a reply that broke off. */
+    phase: Schema.Literal("connect", "headers", "body"),
+    /** `host:port` of the server. */
+    address: Schema.String,
+    /** What to look at first. */
+    hint: Schema.optional(Schema.String),
+    /** `false` where trying again cannot help: a certificate that is not trusted, a proxy that refuses. */
+    transient: Schema.optionalWith(Schema.Boolean, { default: () => true })
+  }
+) {
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  get isRetryable(): boolean {
+    return this.transient && harmless(this)
+  }
+  override get message(): string {
+    const what = this.phase === "connect" ? `cannot reach ${this.address}` : `lost the connection to ${this.address}`
+    return line(this.operation, `${what} (${this.code})`, this.hint)
+  }
+}
+
+/**
+ * The server took longer than allowed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RequestTimeout extends Schema.TaggedError<RequestTimeout>("@mix-effect/core/RequestTimeout")(
+  "RequestTimeout",
+  {
+    ...exchange,
+    /** What was waited for: the connection, the head of the reply, or the rest of its body. */
+    phase: Schema.Literal("connect", "headers", "body"),
+    /** The limit that was reached. */
+    limit: Schema.DurationFromMillis,
+    /** Which limit that was: `requestTimeout` or `sendTimeout`, `deadline`, or the engine's own for connecting. */
+    scope: Schema.Literal("attempt", "deadline", "connect")
+  }
+) {
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  get isRetryable(): boolean {
+    return this.scope !== "deadline" && harmless(this)
+  }
+  override get message(): string {
+    const waited = { connect: "no connection", headers: "no reply", body: "no complete reply" }[this.phase]
+    return line(this.operation, `${waited} within ${Duration.format(this.limit)} (${this.scope} limit)`)
+  }
+}
+
+/**
+ * A reply came, and cannot be understood.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ResponseDecodeError extends Schema.TaggedError<ResponseDecodeError>(
+  "@mix-effect/core/ResponseDecodeError"
+)("ResponseDecodeError", {
+  ...exchange,
+  status: Schema.Int,
+  /**
+   * `truncated`: it broke off. `malformed`: it is not JSON, or its compression is broken. `contentType`: it is something
+   * else, such as a page of HTML. `schema`: it is JSON of another shape. `tooLarge`: it exceeds `maxResponseBytes`.
+   * `empty`: there is nothing where a body is due.
+   */
+  reason: Schema.Literal("truncated", "malformed", "contentType", "schema", "tooLarge", "empty"),
+  /** Where in the JSON, as in `[3].id`. */
+  path: Schema.optional(Schema.String),
+  expected: Schema.optional(Schema.String),
+  /** The kind of what came, never the value. */
+  actual: Schema.optional(Schema.String)
+}) {
+  get method(): Endpoint["method"] {
+    return endpoints[this.operation].method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints[this.operation].route
+  }
+  get isRetryable(): boolean {
+    return this.reason === "truncated" && harmless(this)
+  }
+  override get message(): string {
+    const at = this.path === undefined ? "" : ` at ${this.path}`
+    const expected = this.expected === undefined ? "" : `: expected ${this.expected}, got ${this.actual}`
+    const advice = this.reason === "contentType" ? "is the server url that of a Mix backend?" : undefined
+    return line(this.operation, `cannot read the reply (${this.status}, ${this.reason})${at}${expected}`, advice)
+  }
+}
+
+/**
+ * 202: the server took the message and answers later; servers from October 10, 2025 on always do. Nothing is lost: do not
+ * send it again, but list the session, or follow the history, for what comes of it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReplyPending extends Schema.TaggedError<ReplyPending>("@mix-effect/core/ReplyPending")("ReplyPending", {
+  ...exchange,
+  operation: Schema.Literal("send"),
+  outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" })
+}) {
+  readonly status = 202
+  get method(): Endpoint["method"] {
+    return endpoints.send.method
+  }
+  get route(): Endpoint["route"] {
+    return endpoints.send.route
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    return line(this.operation, "the server took the message and answers later (202)", "list the session for the reply")
+  }
+}
+
+/**
+ * The walk over the history cannot go on, because the server does not page as it should, or because the place is lost. What
+ * was emitted stays emitted; `cursor` is where to resume.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-effect/core/HistoryStalled")(
+  "HistoryStalled",
+  {
+    ...common,
+    cursor: HistoryCursor,
+    /**
+     * `repeatedPages`: the server gives the same page for every offset. `noProgress`: a hundred requests brought nothing
+     * new; the list grows faster than it is read. `anchorLost`: every row that was remembered is deleted. `maxPages`: there
+     * is more, and `maxPages` were read.
+     */
+    reason: Schema.Literal("repeatedPages", "noProgress", "anchorLost", "maxPages"),
+    stats: HistoryStats
+  }
+) {
+  /** Resuming from `cursor` is safe, and helps where the list was only growing fast. */
+  get isRetryable(): boolean {
+    return this.reason === "noProgress"
+  }
+  override get message(): string {
+    const what = {
+      repeatedPages: "the server answers every offset with the same page",
+      noProgress: "many requests brought no new message; the list grows faster than it is read",
+      anchorLost: "every message read last is deleted, and the place with them",
+      maxPages: "there is more history than maxPages allows"
+    }[this.reason]
+    return line(this.operation, `${what} (after ${this.stats.requests} requests)`, "resume from the error's cursor")
+  }
+}
+
+/**
+ * Under `strict`: messages of one second came in another order than before, so one may have been missed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/core/HistoryDrift")("HistoryDrift", {
+  ...common,
+  cursor: HistoryCursor,
+  stats: HistoryStats
+}) {
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    return line(this.operation, "messages of one second changed places, and one may have been missed")
+  }
+}
+
+/**
+ * What reading one page of the history can fail with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type GetHistoryError =
+  | InvalidRequest
+  | BadRequest
+  | Unauthorized
+  | NotFound
+  | RateLimited
+  | ServerError
+  | UnexpectedStatus
+  | ConnectionError
+  | RequestTimeout
+  | ResponseDecodeError
+
+/**
+ * What listing a session can fail with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ListSessionError = GetHistoryError
+
+/**
+ * What sending can fail with. Every one says what became of the message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type SendError = (GetHistoryError & { readonly outcome: Outcome }) | ReplyPending
+
+/**
+ * What walking the history can fail with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StreamHistoryError = GetHistoryError | HistoryStalled | HistoryDrift
+
+/**
+ * What following the history can fail with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FollowHistoryError = GetHistoryError | HistoryStalled
+
+/**
+ * Every error of the SDK.
+ *
+ * @example
+ * import { MixError } from "@mix-effect/core"
+ * import { Schema } from "effect"
+ *
+ * // An error as JSON, for a log or another process, and back.
+ * export const encode = Schema.encode(Schema.parseJson(MixError))
+ * export const decode = Schema.decode(Schema.parseJson(MixError))
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MixError = GetHistoryError | ReplyPending | HistoryStalled | HistoryDrift
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const MixError = Schema.Union(
+  InvalidRequest,
+  BadRequest,
+  Unauthorized,
+  NotFound,
+  RateLimited,
+  ServerError,
+  UnexpectedStatus,
+  ConnectionError,
+  RequestTimeout,
+  ResponseDecodeError,
+  ReplyPending,
+  HistoryStalled,
+  HistoryDrift
+)
+
+/**
+ * A copy of an error of which more is known, for those who implement `MessagesService` or wrap it.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const annotate = <E extends MixError>(
+  error: E,
+  more: { readonly cursor?: HistoryCursor; readonly outcome?: Outcome; readonly budgetExhausted?: boolean }
+): E => {
+  const constructor = error.constructor as new (fields: object) => E
+  return new constructor({ ...error, ...more })
+}

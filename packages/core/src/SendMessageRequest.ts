@@ -1,0 +1,51 @@
+/**
+ * What `send` takes, and how the wire spells it.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { SessionId } from "./BackendMessage.ts"
+
+/**
+ * A message for the agent of a session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SendMessageRequest {
+  /** The session. It stands in the path of the request, not in its body. */
+  readonly id: SessionId
+  /**
+   * What to say: not empty. A text whose first character is `/` is a command to the server, not to the agent, and an
+   * unknown command is answered with `NotFound`.
+   */
+  readonly text: string
+  /** Media files or URLs. Servers from September 26, 2025 on refuse the key with `BadRequest`. */
+  readonly media?: ReadonlyArray<string> | undefined
+  /** App ids. Refused by the same servers as `media`. */
+  readonly apps?: ReadonlyArray<string> | undefined
+  /** Ask for a plan instead of changes; the wire spells it `plan_mode`. */
+  readonly planMode?: boolean | undefined
+}
+
+/**
+ * Encodes only the keys that were set: servers differ in which they know, and refuse a body that holds another.
+ *
+ * @example
+ * import { SendMessageRequest, SessionId } from "@mix-effect/core"
+ * import { Schema } from "effect"
+ *
+ * const request: SendMessageRequest = { id: SessionId.make("s1"), text: "Plan the migration", planMode: true }
+ * // { id: "s1", text: "Plan the migration", plan_mode: true }
+ * const wire = Schema.encodeSync(SendMessageRequest)(request)
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SendMessageRequest = Schema.Struct({
+  id: SessionId,
+  text: Schema.String,
+  media: Schema.optional(Schema.Array(Schema.String)),
+  apps: Schema.optional(Schema.Array(Schema.String)),
+  planMode: Schema.optional(Schema.Boolean).pipe(Schema.fromKey("plan_mode"))
+}).annotations({ identifier: "SendMessageRequest" })

@@ -1,0 +1,340 @@
+/**
+ * The walk over a paged list that changes under the reader, as a pure state machine: `start`, then `request` says what to
+ * ask for and `judge` says what the answer means. It knows no effects, no transport and no message: only ids in order.
+ *
+ * The server sorts newest first and offers `limit` and `offset`, nothing else. New messages push rows to larger offsets,
+ * deleted ones pull them to smaller. So every request asks again for the last few rows that were read (the overlap), and
+ * an answer is recognised by the rows it shares with those that were read before:
+ *
+ * - it holds some, and rows that follow them: those are new. This is nearly every answer.
+ * - it holds only such rows: the list grew at its head. How many were read after the last of them says how far to jump.
+ * - it holds none: rows before this point were deleted, or more arrived than the walk remembers. The place is looked for
+ *   backwards in steps that double, and when the head of the list is reached, ahead of where that search began.
+ * - it could have been longer, and holds nothing that follows them: the end. A short page alone never is: a server that
+ *   clamps `limit` makes every page short.
+ */
+
+/** The longest page a server may be asked for, by its API description. */
+export const maxLimit = 1000
+
+/** How many rows are read again with each page. More would notice more reordered ties, and cost bytes on every page. */
+const overlap = 4
+
+/** Ids are remembered in generations of this many (or of a page, if that is longer); two are kept. */
+const generation = 512
+
+/** How many ids a stored cursor keeps: the place is found again as long as one of them is still in the list. */
+export const stored = { recent: 256, head: 64 }
+
+/** How many ids are kept for a walk that began anew. */
+const maxPinned = 4096
+
+/** How many requests in a row may bring no new row. */
+const patience = 100
+
+/** How often one page may come back for other offsets: a server that does that is not paging. */
+const maxRepeats = 2
+
+export interface Request {
+  readonly offset: number
+  readonly limit: number
+}
+
+export interface Row {
+  readonly id: string
+}
+
+export interface Stats {
+  readonly requests: number
+  readonly duplicatesDropped: number
+  readonly stepBacks: number
+  readonly jumps: number
+  readonly tiesReordered: number
+}
+
+/** Where the place is looked for, after an answer that held no remembered row. */
+type Search =
+  /** Below `before`. `covered` is the end of what was looked through without a gap. */
+  | { readonly _tag: "Back"; readonly before: number; readonly step: number; readonly covered: number | undefined }
+  | { readonly _tag: "Ahead"; readonly at: number }
+
+export interface Walk {
+  readonly pageSize: number
+  /** The offset at which the next unread row is expected. */
+  readonly position: number
+  /** The ids read last, in order. Two generations, so that forgetting is O(1) and no state ever changes. */
+  readonly older: ReadonlySet<string>
+  readonly newer: ReadonlySet<string>
+  /** The last ids of all, which the overlap of the next page should repeat. */
+  readonly tail: ReadonlyArray<string>
+  /** Whether an id was read that is remembered no more. */
+  readonly forgot: boolean
+  /** What was read before the walk had to begin anew at offset 0: not to be handed out again. */
+  readonly pinned: ReadonlySet<string>
+  /** The first ids that were read: what `followHistory` recognises this walk's beginning by. */
+  readonly head: ReadonlyArray<string>
+  /** What is known of the server: its longest page, whether one came back shorter, or longer, than asked for. */
+  readonly longest: number
+  readonly clamps: boolean
+  readonly ignoresLimit: boolean
+  readonly search: Search | undefined
+  /** By how much the list grew under the last jump: as much may come again, so the next page is longer by it. */
+  readonly slack: number
+  /** The pages that came since the last new row, that row's included. */
+  readonly seenPages: ReadonlyArray<string>
+  readonly idle: number
+  readonly stats: Stats
+}
+
+export type StallReason = "repeatedPages" | "noProgress" | "anchorLost"
+
+export type Verdict<A> =
+  | { readonly _tag: "Rows"; readonly walk: Walk; readonly rows: ReadonlyArray<A> }
+  | { readonly _tag: "Again"; readonly walk: Walk }
+  | { readonly _tag: "End"; readonly walk: Walk }
+  | { readonly _tag: "Stalled"; readonly walk: Walk; readonly reason: StallReason }
+
+const noIds: ReadonlySet<string> = new Set()
+
+export const start = (pageSize: number): Walk => ({
+  pageSize,
+  position: 0,
+  older: noIds,
+  newer: noIds,
+  tail: [],
+  forgot: false,
+  pinned: noIds,
+  head: [],
+  longest: 0,
+  clamps: false,
+  ignoresLimit: false,
+  search: undefined,
+  slack: 0,
+  seenPages: [],
+  idle: 0,
+  stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
+})
+
+/** What a stored cursor keeps of a walk. */
+export interface Snapshot {
+  readonly position: number
+  readonly recent: ReadonlyArray<string>
+  readonly forgot: boolean
+  readonly head: ReadonlyArray<string>
+}
+
+export const snapshot = (walk: Walk): Snapshot => {
+  const recent = [...walk.older, ...walk.newer]
+  return {
+    position: walk.position,
+    recent: recent.slice(-stored.recent),
+    forgot: walk.forgot || recent.length > stored.recent,
+    head: walk.head
+  }
+}
+
+export const restore = ({ forgot, head, position, recent }: Snapshot): Walk => ({
+  ...start(maxLimit),
+  position,
+  newer: new Set(recent),
+  tail: recent.slice(-overlap),
+  forgot,
+  head
+})
+
+/** The same place, to be read on by a new stream: what was learned of the server and counted is left behind. */
+export const resume = ({ forgot, head, newer, older, position, tail }: Walk, pageSize: number): Walk => ({
+  ...start(pageSize),
+  position,
+  newer,
+  older,
+  tail,
+  forgot,
+  head
+})
+
+/** The longest page to count on. */
+const reach = (walk: Walk) => (walk.clamps ? Math.min(maxLimit, Math.max(1, walk.longest)) : maxLimit)
+
+/**
+ * A server that gives no more rows than the overlap would never show a new one, so the overlap stays below what it gives.
+ * At one row a page there is none, and deletions before the reader go unnoticed.
+ */
+const overlapOf = (walk: Walk) => (reach(walk) <= overlap ? Math.floor(reach(walk) / 2) : overlap)
+
+const readAt = (walk: Walk, position: number): Request => {
+  const offset = Math.max(0, position - overlapOf(walk))
+  return { offset, limit: Math.min(maxLimit, walk.pageSize + walk.slack + position - offset) }
+}
+
+export const request = (walk: Walk): Request => {
+  switch (walk.search?._tag) {
+    case undefined:
+      return readAt(walk, walk.position)
+    case "Back": {
+      const { before, step } = walk.search
+      const offset = Math.max(0, before - step)
+      return { offset, limit: Math.min(maxLimit, walk.pageSize + before - offset) }
+    }
+    case "Ahead":
+      return { offset: walk.search.at, limit: maxLimit }
+  }
+}
+
+/** What will be asked for after `last`, if its page comes back full and the list stands still. */
+export const predict = (walk: Walk, last: Request): Request =>
+  readAt({ ...walk, slack: 0 }, last.offset + Math.min(last.limit, reach(walk)))
+
+const remembers = (walk: Walk, id: string) => walk.newer.has(id) || walk.older.has(id)
+
+/** The place of each remembered id in the order of reading. Costs a pass over all of them: for repairs only. */
+const ranks = (walk: Walk): ReadonlyMap<string, number> => {
+  const ranks = new Map<string, number>()
+  for (const id of walk.older) ranks.set(id, ranks.size)
+  for (const id of walk.newer) ranks.set(id, ranks.size)
+  return ranks
+}
+
+const noRanks: ReadonlyMap<string, number> = new Map()
+
+/** Rows that changed places: a remembered one before one that was read earlier, an unread one between two remembered. */
+const reordered = (walk: Walk, rows: ReadonlyArray<Row>, first: number, last: number): number => {
+  if (last === walk.tail.length - 1 && walk.tail.every((id, index) => rows[index]?.id === id)) return 0
+  const rankOf = ranks(walk)
+  let previous = -1
+  let count = 0
+  for (const { id } of rows.slice(first, last + 1)) {
+    const rank = rankOf.get(id)
+    if (rank === undefined) {
+      if (!walk.pinned.has(id)) count++
+      continue
+    }
+    if (rank < previous) count++
+    previous = rank
+  }
+  return count
+}
+
+const stall = (walk: Walk, reason: StallReason): Verdict<never> => ({ _tag: "Stalled", walk, reason })
+
+/** The answer held no remembered row: look for the place elsewhere. */
+const lookFurther = (walk: Walk, { limit, offset }: Request, length: number): Verdict<never> => {
+  const stepped = { ...walk, stats: { ...walk.stats, stepBacks: walk.stats.stepBacks + 1 } }
+  const again = (search: Search): Verdict<never> => ({ _tag: "Again", walk: { ...stepped, search } })
+  if (walk.search?._tag === "Ahead") {
+    if (!walk.forgot) {
+      // All that was read is deleted, or more than a page arrived: read from the head, and pass over what was read.
+      const pinned = new Set([...walk.pinned, ...walk.older, ...walk.newer])
+      const anew = { ...stepped, search: undefined, position: 0, older: noIds, newer: noIds, tail: [], pinned }
+      return pinned.size > maxPinned ? stall(walk, "anchorLost") : { _tag: "Again", walk: anew }
+    }
+    const exhausted = length === 0 || (length < limit && length < walk.longest)
+    return exhausted ? stall(walk, "anchorLost") : again({ _tag: "Ahead", at: offset + length })
+  }
+  const covered = walk.search?.covered ?? (length > 0 ? offset + length : undefined)
+  if (offset === 0) return length === 0 ? { _tag: "End", walk } : again({ _tag: "Ahead", at: covered ?? length })
+  const step = walk.search === undefined ? walk.pageSize : walk.search.step * 2
+  // Past the end of the list steps may be as long as they like; in it they must leave no gap.
+  return again({
+    _tag: "Back",
+    before: offset,
+    step: length === 0 ? step : Math.min(step, Math.max(1, reach(walk) - 1)),
+    covered
+  })
+}
+
+/** The answer held remembered rows and nothing new: the end of the list, or the list grew. */
+const jumpAhead = (walk: Walk, { limit, offset }: Request, rows: ReadonlyArray<Row>, last: number): Verdict<never> => {
+  if (rows.length < limit && rows.length < walk.longest) return { _tag: "End", walk }
+  // Without an overlap a jump too far would go unnoticed: read on row by row.
+  const rankOf = overlapOf(walk) === 0 ? noRanks : ranks(walk)
+  const readAfter = Math.max(0, rankOf.size - 1 - (rankOf.get(rows[last]?.id ?? "") ?? 0))
+  const position = offset + last + 1 + readAfter
+  return {
+    _tag: "Again",
+    walk: {
+      ...walk,
+      search: undefined,
+      position,
+      slack: Math.max(0, position - walk.position),
+      stats: { ...walk.stats, jumps: walk.stats.jumps + 1 }
+    }
+  }
+}
+
+/** Takes the rows from index `from` on that are not remembered. */
+const take = <A extends Row>(walk: Walk, { offset }: Request, page: ReadonlyArray<A>, from: number): Verdict<A> => {
+  const full = walk.newer.size >= Math.max(generation, walk.pageSize)
+  const older = full ? walk.newer : walk.older
+  const newer = new Set(full ? noIds : walk.newer)
+  const rows: Array<A> = []
+  let repeated = 0
+  for (let index = from; index < page.length; index++) {
+    const row = page[index] as A
+    if (remembers(walk, row.id)) continue
+    if (newer.has(row.id) || walk.pinned.has(row.id)) {
+      repeated++
+      continue
+    }
+    newer.add(row.id)
+    rows.push(row)
+  }
+  const taken: Walk = {
+    ...walk,
+    position: offset + page.length,
+    older,
+    newer,
+    tail: [...walk.tail, ...rows.slice(-overlap).map((row) => row.id)].slice(-overlap),
+    forgot: walk.forgot || (full && walk.older.size > 0),
+    head: walk.head.length > 0 ? walk.head : rows.slice(0, stored.head).map((row) => row.id),
+    search: undefined,
+    slack: 0,
+    stats: { ...walk.stats, duplicatesDropped: walk.stats.duplicatesDropped + repeated }
+  }
+  return rows.length === 0 ? { _tag: "Again", walk: taken } : { _tag: "Rows", rows, walk: { ...taken, idle: 0 } }
+}
+
+/** Says what an answer means. */
+export const judge = <A extends Row>(before: Walk, asked: Request, rows: ReadonlyArray<A>): Verdict<A> => {
+  const page = `${rows.length} ${rows[0]?.id} ${rows[rows.length - 1]?.id}`
+  const repeats = rows.length === 0 ? 0 : before.seenPages.filter((seen) => seen === page).length
+
+  let seen = 0
+  let first = -1
+  let last = -1
+  for (let index = 0; index < rows.length; index++) {
+    if (!remembers(before, (rows[index] as A).id)) continue
+    seen++
+    if (first < 0) first = index
+    last = index
+  }
+  const blind = overlapOf(before) === 0
+  const planned = before.search === undefined ? before.position - asked.offset : seen
+  const walk: Walk = {
+    ...before,
+    longest: Math.max(before.longest, rows.length),
+    clamps: before.clamps || rows.length < asked.limit,
+    ignoresLimit: before.ignoresLimit || rows.length > asked.limit,
+    idle: before.idle + 1,
+    seenPages: [...before.seenPages, page],
+    stats: {
+      ...before.stats,
+      requests: before.stats.requests + 1,
+      duplicatesDropped: before.stats.duplicatesDropped + Math.max(0, seen - planned),
+      tiesReordered: before.stats.tiesReordered + (seen < 2 || blind ? 0 : reordered(before, rows, first, last))
+    }
+  }
+  const unanchored = before.tail.length === 0 || (blind && before.search === undefined)
+
+  if (seen === 0 && !unanchored) {
+    return walk.idle >= patience ? stall(walk, "noProgress") : lookFurther(walk, asked, rows.length)
+  }
+  if (rows.length === 0) return { _tag: "End", walk }
+  if (seen < rows.length - Math.max(0, first)) {
+    return take({ ...walk, seenPages: [page] }, asked, rows, Math.max(0, first))
+  }
+  // A server that ignores `limit` and `offset` has long given all it has.
+  if (repeats >= maxRepeats) return walk.ignoresLimit ? { _tag: "End", walk } : stall(walk, "repeatedPages")
+  if (walk.idle >= patience) return stall(walk, "noProgress")
+  return jumpAhead(walk, asked, rows, last)
+}

@@ -1,0 +1,93 @@
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import type { Incoming } from "./mixServerNode.ts"
+import * as Reply from "./mixServerReply.ts"
+
+/** A handler of one method of one path. */
+export type Handler = Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  never,
+  HttpServerRequest.HttpServerRequest | HttpRouter.RouteContext
+>
+
+/** The methods of a path; `*` takes all. */
+export type Methods = Readonly<Record<string, Handler>>
+
+/** Splits a request target, in origin or absolute form, at its query. */
+export const splitTarget = (target: string): { readonly path: string; readonly query: string } => {
+  const local = target.replace(/^https?:\/\/[^/?]*/i, "")
+  const mark = local.indexOf("?")
+  return mark === -1 ? { path: local, query: "" } : { path: local.slice(0, mark), query: local.slice(mark + 1) }
+}
+
+const cleanPath = (path: string): string => {
+  const kept: Array<string> = []
+  for (const segment of path.split("/")) {
+    if (segment === "..") kept.pop()
+    else if (segment !== "" && segment !== ".") kept.push(segment)
+  }
+  return `/${kept.join("/")}${path.endsWith("/") && kept.length > 0 ? "/" : ""}`
+}
+
+/** One path with Go's rules for methods: `GET` includes `HEAD`, and what is missing is a 405 that lists the others. */
+const route = (path: HttpRouter.PathInput, methods: Methods) => {
+  const names = Object.keys(methods)
+  const allow = [...names, ...(names.includes("GET") ? ["HEAD"] : [])].sort().join(", ")
+  return HttpRouter.all(
+    path,
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method }): Handler => {
+      const handler = methods[method] ?? methods["*"]
+      if (handler !== undefined) return handler
+      return Effect.succeed(
+        method === "HEAD" && methods.GET !== undefined
+          ? Reply.handlerMethodNotAllowed
+          : Reply.muxMethodNotAllowed(allow)
+      )
+    })
+  )
+}
+
+/** The whole application: CORS in front, then path cleaning, then the routes. */
+export const make = (routes: ReadonlyArray<readonly [HttpRouter.PathInput, Methods]>) =>
+  Effect.map(
+    HttpRouter.toHttpApp(
+      routes.reduce<HttpRouter.HttpRouter>((router, [path, methods]) => route(path, methods)(router), HttpRouter.empty)
+    ).pipe(
+      HttpRouter.withRouterConfig({
+        ignoreTrailingSlash: false,
+        ignoreDuplicateSlashes: false,
+        caseSensitive: true,
+        maxParamLength: Number.POSITIVE_INFINITY
+      })
+    ),
+    (app) =>
+      (incoming: Incoming): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+        if (incoming.method === "OPTIONS") return Effect.succeed(Reply.preflight)
+        const { path, query } = splitTarget(incoming.target)
+        if (/%(?![0-9a-fA-F]{2})/.test(path)) return Effect.succeed(Reply.badRequest)
+        const search = query === "" ? "" : `?${query}`
+        const clean = cleanPath(path)
+        if (clean !== path) return Effect.succeed(Reply.redirect(incoming.method, clean + search))
+        // No pattern ends in a slash, and a wildcard never stands for an empty segment.
+        if (path.endsWith("/")) return Effect.succeed(Reply.muxNotFound)
+        const request = HttpServerRequest.fromWeb(toWeb(incoming)).modify({
+          // The router would take a semicolon for the start of the query.
+          url: path.replaceAll(";", "%3B") + search
+        })
+        return app.pipe(
+          Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+          Effect.scoped,
+          Effect.catchTag("RouteNotFound", () => Effect.succeed(Reply.muxNotFound))
+        )
+      }
+  )
+
+const toWeb = ({ body, headers, method }: Incoming): Request =>
+  new Request("http://127.0.0.1/", {
+    // A web request cannot be a TRACE; PATCH is as unknown to every route.
+    method: method === "TRACE" ? "PATCH" : method,
+    headers: { ...headers },
+    body: method === "GET" || method === "HEAD" || body.length === 0 ? null : new Uint8Array(body)
+  })

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs"
+import * as Http from "node:http"
+import * as Effect from "effect/Effect"
+
+/** A response as it came over the wire. */
+export interface Wire {
+  readonly status: number
+  /** Names as sent. */
+  readonly names: ReadonlyArray<string>
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface WireRequest {
+  readonly method?: string
+  readonly body?: string | Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+  readonly agent?: Http.Agent
+}
+
+/** Sends a target as it is, which `fetch` would normalise first. Interrupting it closes the connection. */
+export const call = (
+  server: { readonly url: string },
+  target: string,
+  { agent, body, headers, method }: WireRequest = {}
+): Effect.Effect<Wire, NodeJS.ErrnoException> =>
+  Effect.async((resume) => {
+    const { hostname, port } = new URL(server.url)
+    const request = Http.request(
+      { hostname, port, path: target, method: method ?? "GET", headers: { ...headers }, agent: agent ?? false },
+      (response) => {
+        const chunks: Array<Uint8Array> = []
+        response.on("data", (chunk: Uint8Array) => chunks.push(chunk))
+        response.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error)))
+        response.on("end", () =>
+          resume(
+            Effect.succeed({
+              status: response.statusCode ?? 0,
+              names: response.rawHeaders.filter((_, index) => index % 2 === 0),
+              headers: Object.fromEntries(
+                Object.entries(response.headers).map(([name, value]) => [name, String(value)])
+              ),
+              body: Buffer.concat(chunks).toString("utf8")
+            })
+          )
+        )
+      }
+    )
+    request.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error)))
+    request.end(body)
+    return Effect.sync(() => request.destroy())
+  })
+
+export const post = (server: { readonly url: string }, target: string, body: unknown) =>
+  call(server, target, { method: "POST", body: JSON.stringify(body) })
+
+const wire = new URL("../../core/test/fixtures/wire/", import.meta.url)
+
+/** A sample of the real server, byte for byte. */
+export const fixture = (name: string): string => readFileSync(new URL(name, wire), "utf8")
+
+/** The head of a sample: its status, and its headers by lower-case name without those that differ by nature. */
+export const fixtureHead = (name: string) => {
+  const [statusLine = "", ...lines] = (fixture(name).split("\r\n\r\n")[0] ?? "").split("\r\n")
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(": ")
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)] as const
+  })
+  return { status: Number(statusLine.split(" ")[1]), headers: comparable(Object.fromEntries(headers)) }
+}
+
+export const comparable = (headers: Readonly<Record<string, string>>) => {
+  const { connection: _, date: __, "keep-alive": ___, ...rest } = headers
+  return rest
+}
+
+export const head = ({ headers, status }: Wire) => ({ status, headers: comparable(headers) })
+
+/** Lets input and output happen until the condition holds. */
+export const eventually = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    setImmediate(() => resume(Effect.void))
+  }).pipe(Effect.zipRight(condition), Effect.repeat({ until: (holds) => holds }), Effect.asVoid)

@@ -1,0 +1,19 @@
+import type { TestProjectConfiguration } from "vitest/config"
+
+const conditions = ["@mix-effect/source"]
+
+/** A project that runs `test/**` of one folder on sources: no build is needed before the tests. */
+const project = (root: string): TestProjectConfiguration => ({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: { name: root, root, include: ["test/**/*.test.ts"], testTimeout: 20_000 }
+})
+
+const projects: Array<TestProjectConfiguration> = [
+  project("packages/core"),
+  project("packages/http"),
+  project("packages/node"),
+  project("packages/testing")
+]
+
+export default projects
