@@ -46,11 +46,22 @@ export const kindOf = (value: unknown): string => {
 const step = (key: PropertyKey): string =>
   typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]{0,63}$/.test(String(key)) ? `.${String(key)}` : `["..."]`
 
-/** What an author wrote of a schema, or failing that its name or its literal. */
+const shape = (ast: AST.AST): string => {
+  // That something may be left out is no advice to one who did not.
+  if (AST.isUnion(ast))
+    return ast.types
+      .filter((type) => !AST.isUndefinedKeyword(type))
+      .map(describe)
+      .join(" or ")
+  if (AST.isTupleType(ast)) return "an array"
+  return AST.isTypeLiteral(ast) ? "an object" : String(ast)
+}
+
+/** What an author wrote of a schema, or failing that its name, its shape or its literal. */
 const describe = (ast: AST.AST): string =>
   AST.getDescriptionAnnotation(ast).pipe(
     Option.orElse(() => AST.getIdentifierAnnotation(ast)),
-    Option.getOrElse(() => (AST.isUnion(ast) ? ast.types.map(describe).join(" or ") : String(ast)))
+    Option.getOrElse(() => shape(ast))
   )
 
 /** The first leaf of an issue is the first thing found wrong. */
@@ -61,10 +72,12 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
       return walk(issue.issue, path + keys.map(step).join(""))
     }
     case "Composite": {
-      const first = Array.isArray(issue.issues) ? issue.issues[0] : issue.issues
-      // The members of a union each say why they refuse: what helps is what they are.
-      if (AST.isUnion(issue.ast)) return { path, expected: describe(issue.ast), actual: kindOf(issue.actual) }
-      return walk(first, path)
+      const issues: ReadonlyArray<ParseResult.ParseIssue> = Array.isArray(issue.issues) ? issue.issues : [issue.issues]
+      if (!AST.isUnion(issue.ast)) return walk(issues[0] as ParseResult.ParseIssue, path)
+      // The members of a union each say why they refuse. One that looked inside the value was meant; where none did, what
+      // helps is what they are.
+      const inside = issues.map((member) => walk(member, path)).find((mismatch) => mismatch.path !== path)
+      return inside ?? { path, expected: describe(issue.ast), actual: kindOf(issue.actual) }
     }
     case "Refinement":
       return issue.kind === "From" && AST.getDescriptionAnnotation(issue.ast)._tag === "None"
@@ -88,7 +101,7 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
  * import { Either, Schema } from "effect"
  *
  * const result = Schema.decodeUnknownEither(BackendMessage)({ id: 7 })
- * // { path: "id", expected: "string", actual: "an integer" }
+ * // { path: "id", expected: "a string", actual: "an integer" }
  * const mismatch = Either.isLeft(result) ? Mismatch.fromParseError(result.left) : undefined
  *
  * @since 0.1.0

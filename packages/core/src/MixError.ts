@@ -105,13 +105,13 @@ const reply = {
 }
 
 /** A message is a line for a person: never longer than this, whatever the server wrote. */
-const maxMessage = 299
+const maxMessage = 298
+
+const clip = (text: string, room: number) => (text.length > room ? `${text.slice(0, room - 3)}...` : text)
 
 const line = (operation: Operation, what: string, advice?: string): string => {
-  const tail = advice === undefined ? "" : `: ${advice}`
-  const text = `${operation}: ${what}`
-  const room = maxMessage - tail.length
-  return (text.length > room ? `${text.slice(0, room - 3)}...` : text) + tail
+  const tail = advice === undefined ? "" : `: ${clip(advice, maxMessage / 2)}`
+  return clip(`${operation}: ${what}`, maxMessage - tail.length) + tail
 }
 
 const said = (error: ServerMessage | undefined) => (error?.message === undefined ? "" : `, ${error.message}`)
@@ -317,8 +317,8 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>("@mix-e
     ...exchange,
     /** The engine's word for it, such as `ECONNREFUSED`; `UNKNOWN` where it has none. */
     code: Schema.String,
-    /** How far the request got: no connection; no reply to what was sent; a reply that broke off. */
-    phase: Schema.Literal("connect", "headers", "body"),
+    /** How far the request got: no connection, or no reply to what was sent. (A reply that breaks off is `truncated`.) */
+    phase: Schema.Literal("connect", "headers"),
     /** `host:port` of the server. */
     address: Schema.String,
     /** What to look at first. */
@@ -333,8 +333,9 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>("@mix-e
   get route(): Endpoint["route"] {
     return endpoints[this.operation].route
   }
+  /** A host that is not found twice is not there. */
   get isRetryable(): boolean {
-    return this.transient && harmless(this)
+    return this.transient && harmless(this) && !(this.code === "ENOTFOUND" && this.attempts > 1)
   }
   override get message(): string {
     const what = this.phase === "connect" ? `cannot reach ${this.address}` : `lost the connection to ${this.address}`
@@ -354,10 +355,10 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>("@mix-eff
     ...exchange,
     /** What was waited for: the connection, the head of the reply, or the rest of its body. */
     phase: Schema.Literal("connect", "headers", "body"),
-    /** The limit that was reached. */
-    limit: Schema.DurationFromMillis,
-    /** Which limit that was: `requestTimeout` or `sendTimeout`, `deadline`, or the engine's own for connecting. */
-    scope: Schema.Literal("attempt", "deadline", "connect")
+    /** Which limit was reached: that of one attempt, that of the call with its retries, or one of the HTTP engine's own. */
+    scope: Schema.Literal("attempt", "deadline", "engine"),
+    /** How long that is; the engine's is not always known. */
+    limit: Schema.optional(Schema.DurationFromMillis)
   }
 ) {
   get method(): Endpoint["method"] {
@@ -371,7 +372,8 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>("@mix-eff
   }
   override get message(): string {
     const waited = { connect: "no connection", headers: "no reply", body: "no complete reply" }[this.phase]
-    return line(this.operation, `${waited} within ${Duration.format(this.limit)} (${this.scope} limit)`)
+    const limit = this.limit === undefined ? "the time allowed" : Duration.format(this.limit)
+    return line(this.operation, `${waited} within ${limit} (${this.scope} limit)`)
   }
 }
 
@@ -392,6 +394,8 @@ export class ResponseDecodeError extends Schema.TaggedError<ResponseDecodeError>
    * `empty`: there is nothing where a body is due.
    */
   reason: Schema.Literal("truncated", "malformed", "contentType", "schema", "tooLarge", "empty"),
+  /** What the server said, where an error came with a status of success. */
+  error: Schema.optional(ServerMessage),
   /** Where in the JSON, as in `[3].id`. */
   path: Schema.optional(Schema.String),
   expected: Schema.optional(Schema.String),
@@ -411,7 +415,11 @@ export class ResponseDecodeError extends Schema.TaggedError<ResponseDecodeError>
     const at = this.path === undefined ? "" : ` at ${this.path}`
     const expected = this.expected === undefined ? "" : `: expected ${this.expected}, got ${this.actual}`
     const advice = this.reason === "contentType" ? "is the server url that of a Mix backend?" : undefined
-    return line(this.operation, `cannot read the reply (${this.status}, ${this.reason})${at}${expected}`, advice)
+    return line(
+      this.operation,
+      `cannot read the reply (${this.status}, ${this.reason}${said(this.error)})${at}${expected}`,
+      advice
+    )
   }
 }
 
@@ -591,7 +599,13 @@ export const MixError = Schema.Union(
  */
 export const annotate = <E extends MixError>(
   error: E,
-  more: { readonly cursor?: HistoryCursor; readonly outcome?: Outcome; readonly budgetExhausted?: boolean }
+  more: {
+    readonly cursor?: HistoryCursor
+    readonly outcome?: Outcome
+    readonly attempts?: number
+    readonly elapsed?: Duration.Duration
+    readonly budgetExhausted?: boolean
+  }
 ): E => {
   const constructor = error.constructor as new (fields: object) => E
   return new constructor({ ...error, ...more })

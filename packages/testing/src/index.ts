@@ -4,4 +4,5 @@
  * @since 0.1.0
  */
 export * as FaultServer from "./FaultServer.ts"
+export * as MessagesTest from "./MessagesTest.ts"
 export * as MixServer from "./MixServer.ts"

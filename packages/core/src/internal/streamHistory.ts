@@ -37,12 +37,12 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
         const { stats } = verdict.walk
         const stalled = (reason: HistoryStalled["reason"]) =>
           new HistoryStalled({ operation: "streamHistory", cursor: Cursor.fromWalk(walk), reason, stats })
+        if (strict && stats.tiesReordered > 0) {
+          return new HistoryDrift({ operation: "streamHistory", cursor: Cursor.fromWalk(walk), stats })
+        }
         switch (verdict._tag) {
           case "Rows": {
             if (pages === maxPages) return stalled("maxPages")
-            if (strict && stats.tiesReordered > 0) {
-              return new HistoryDrift({ operation: "streamHistory", cursor: Cursor.fromWalk(walk), stats })
-            }
             const messages = verdict.rows as NonEmptyReadonlyArray<BackendMessage>
             const page = { messages, cursor: Cursor.fromWalk(verdict.walk), stats }
             return Effect.succeedSome<[HistoryPage, Place]>([page, { walk: verdict.walk, pages: pages + 1 }])

@@ -324,7 +324,9 @@ export const judge = <A extends Row>(before: Walk, asked: Request, rows: Readonl
       tiesReordered: before.stats.tiesReordered + (seen < 2 || blind ? 0 : reordered(before, rows, first, last))
     }
   }
-  const unanchored = before.tail.length === 0 || (blind && before.search === undefined)
+  // More than one row after all: the list had been that short, and has grown. There is an overlap to be had again.
+  const stillBlind = blind && before.search === undefined && rows.length <= 1
+  const unanchored = before.tail.length === 0 || stillBlind
 
   if (seen === 0 && !unanchored) {
     return walk.idle >= patience ? stall(walk, "noProgress") : lookFurther(walk, asked, rows.length)

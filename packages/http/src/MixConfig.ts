@@ -1,0 +1,187 @@
+/**
+ * How to reach a Mix backend: the options of every layer.
+ *
+ * What is left out comes from the environment (by `Config`, so a `ConfigProvider` can stand in for it), then from defaults.
+ * All of it is checked once, when the layer is built.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /**
+   * Where the backend is, as in `https://mix.example.com` or, behind a prefix, `https://example.com/mix`. `http` or
+   * `https`, without credentials, query and fragment. Default: `MIX_SERVER_URL`, then `http://localhost:8088`.
+   */
+  readonly serverUrl?: string | undefined
+  /** Headers to send with every request. In browsers each one beyond `Authorization` fails Mix's CORS preflight. */
+  readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
+  /** Sent as `Authorization: Bearer …`. Mix ignores it; a proxy may want it. Default: `MIX_BEARER_TOKEN`, then none. */
+  readonly bearerToken?: Redacted.Redacted<string> | undefined
+  /** One attempt of a read, from the request to the decoded reply. Default: 30 seconds. */
+  readonly requestTimeout?: Duration.DurationInput | undefined
+  /** A `send`, retries included: the server may answer after minutes. Default: 15 minutes. */
+  readonly sendTimeout?: Duration.DurationInput | undefined
+  /** A read with its retries. Default: 2 minutes. */
+  readonly deadline?: Duration.DurationInput | undefined
+  /** The longest body of a reply, in bytes after decompression. Default: 64 MiB. */
+  readonly maxResponseBytes?: number | undefined
+  /** Whether requests carry `traceparent` and `b3`. In browsers these fail Mix's CORS preflight. Default: `false`. */
+  readonly tracePropagation?: boolean | undefined
+}
+
+/**
+ * Options that have been checked, with everything filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MixConfig {
+  /** Origin and prefix, without a slash at the end. */
+  readonly serverUrl: string
+  readonly url: URL
+  /** Lower-case names; `authorization` included. */
+  readonly headers: Readonly<Record<string, Redacted.Redacted<string>>>
+  readonly requestTimeout: Duration.Duration
+  readonly sendTimeout: Duration.Duration
+  readonly deadline: Duration.Duration
+  readonly maxResponseBytes: number
+  readonly tracePropagation: boolean
+}
+
+/** Timers cannot wait longer than this: they would fire at once. */
+const maxTimer = 2 ** 31 - 1
+
+const invalid = (name: string, message: string) => ConfigError.InvalidData([name], message)
+
+const nonBlank = (name: string) =>
+  Config.string(name).pipe(Config.option, Config.map(Option.filter((s) => s.trim() !== "")))
+
+const checkUrl = (name: string, input: string): Effect.Effect<URL, ConfigError.ConfigError> => {
+  const refuse = (why: string) => Effect.fail(invalid(name, `${why}; it looks like http://localhost:8088`))
+  let url: URL
+  try {
+    url = new URL(input.trim())
+  } catch {
+    return refuse("the server url is not a complete url")
+  }
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    return refuse("the server url must begin with http:// or https://")
+  if (url.username !== "" || url.password !== "") {
+    return refuse("the server url must not hold credentials (use bearerToken or headers)")
+  }
+  if (url.search !== "" || url.hash !== "" || /[?#]/.test(input))
+    return refuse("the server url must not hold a query or a fragment")
+  if (url.port === "0") return refuse("the server url must not name port 0")
+  // Doubled slashes would be answered with a redirect.
+  url.pathname = url.pathname.replace(/\/{2,}/g, "/").replace(/\/$/, "")
+  return Effect.succeed(url)
+}
+
+const checkDuration = (name: string, input: Duration.DurationInput | undefined, fallback: Duration.DurationInput) =>
+  Option.match(Duration.decodeUnknown(input ?? fallback), {
+    onNone: () => Effect.fail(invalid(name, 'not a duration; it looks like "30 seconds"')),
+    onSome: (duration) => {
+      const millis = Duration.toMillis(duration)
+      return millis > 0 && millis <= maxTimer
+        ? Effect.succeed(duration)
+        : Effect.fail(invalid(name, "must be longer than nothing and at most 24.8 days"))
+    }
+  })
+
+/** Headers that the engine writes itself, or that say how the body is framed. */
+const forbidden = new Set([
+  "host",
+  "connection",
+  "keep-alive",
+  "content-length",
+  "content-type",
+  "transfer-encoding",
+  "upgrade",
+  "te",
+  "trailer",
+  "expect",
+  "accept-encoding"
+])
+
+const checkHeader = (option: string, name: string, value: Redacted.Redacted<string>) => {
+  const text = Redacted.value(value)
+  if (typeof text !== "string") return Effect.fail(invalid(option, `the value of ${name} must be a string`))
+  if (/[\r\n]$/.test(text)) return Effect.fail(invalid(option, `the value of ${name} has a trailing newline`))
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(text)) {
+    return Effect.fail(invalid(option, `the value of ${name} holds a character that no header may hold`))
+  }
+  return Effect.void
+}
+
+const checkHeaders = ({ headers = {}, ...options }: Options, token: Option.Option<Redacted.Redacted<string>>) =>
+  Effect.gen(function* () {
+    const checked: Record<string, Redacted.Redacted<string>> = {}
+    if (Option.isSome(token)) {
+      const name = options.bearerToken === undefined ? "MIX_BEARER_TOKEN" : "bearerToken"
+      if (!Redacted.isRedacted(token.value))
+        return yield* Effect.fail(invalid(name, "must be Redacted, as by Redacted.make"))
+      if (Redacted.value(token.value).trim() === "") return yield* Effect.fail(invalid(name, "must not be blank"))
+      yield* checkHeader(name, "the token", token.value)
+      checked.authorization = Redacted.make(`Bearer ${Redacted.value(token.value)}`)
+    }
+    for (const [name, value] of Object.entries(headers)) {
+      const shown = /^[\w-]{1,64}$/.test(name) ? `header ${name}` : "a header"
+      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+        return yield* Effect.fail(invalid("headers", "a header name is not a token"))
+      if (forbidden.has(name.toLowerCase())) return yield* Effect.fail(invalid("headers", `${shown} cannot be set`))
+      const redacted = Redacted.isRedacted(value) ? value : Redacted.make(value)
+      yield* checkHeader("headers", shown, redacted)
+      checked[name.toLowerCase()] = redacted
+    }
+    return checked
+  })
+
+const isLoopback = (hostname: string) => hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname)
+
+/**
+ * Checks options, and fills in what they leave out.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<MixConfig, ConfigError.ConfigError> =>
+  Effect.gen(function* () {
+    const given = options.serverUrl !== undefined
+    const input = given ? Option.some(options.serverUrl) : yield* nonBlank("MIX_SERVER_URL")
+    const url = yield* checkUrl(
+      given ? "serverUrl" : "MIX_SERVER_URL",
+      Option.getOrElse(input, () => "http://localhost:8088")
+    )
+    const token =
+      options.bearerToken !== undefined
+        ? Option.some(options.bearerToken)
+        : Option.map(yield* nonBlank("MIX_BEARER_TOKEN"), Redacted.make)
+    const headers = yield* checkHeaders(options, token)
+    const { maxResponseBytes = 64 * 1024 * 1024, tracePropagation = false } = options
+    if (!Number.isSafeInteger(maxResponseBytes) || maxResponseBytes < 1) {
+      return yield* Effect.fail(invalid("maxResponseBytes", "must be a positive integer"))
+    }
+    if (url.protocol === "http:" && !isLoopback(url.hostname) && "authorization" in headers) {
+      yield* Effect.logWarning(`Credentials go to ${url.host} without encryption: the server url begins with http://`)
+    }
+    return {
+      serverUrl: url.origin + (url.pathname === "/" ? "" : url.pathname),
+      url,
+      headers,
+      requestTimeout: yield* checkDuration("requestTimeout", options.requestTimeout, "30 seconds"),
+      sendTimeout: yield* checkDuration("sendTimeout", options.sendTimeout, "15 minutes"),
+      deadline: yield* checkDuration("deadline", options.deadline, "2 minutes"),
+      maxResponseBytes,
+      tracePropagation
+    }
+  })

@@ -1,0 +1,182 @@
+/**
+ * When a failed request is made again.
+ *
+ * A policy is a `Schedule` that is fed each failure: it decides whether there is another attempt, and after which delay.
+ * Three rules hold whatever the policy says. A `retryAfter` of the server replaces the policy's delay; when it is longer
+ * than 60 seconds, or than what is left of the deadline, the call fails at once and the error carries it. No retry begins
+ * after the deadline. And each layer has a budget (500 tokens; a retry takes 5, a success brings 1 back), so that an outage
+ * is not answered with a storm: when it is used up the error says `budgetExhausted`.
+ *
+ * @since 0.1.0
+ */
+import type { MixError } from "@mix-effect/core"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Policy = Schedule.Schedule<unknown, MixError>
+
+/**
+ * At most 4 attempts of what `isRetryable` allows, with full jitter: the nth retry (from 0) waits between nothing and
+ * `min(8 s, 250 ms * 2^n)`. `isRetryable` never allows to repeat a `send` that may have reached the agent.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const standard: Policy = Schedule.exponential("250 millis").pipe(
+  Schedule.modifyDelay((_, delay) => Duration.min(delay, Duration.seconds(8))),
+  Schedule.jitteredWith({ min: 0, max: 1 }),
+  Schedule.intersect(Schedule.recurs(3)),
+  Schedule.whileInput((error: MixError) => error.isRetryable)
+)
+
+/**
+ * Never.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const none: Policy = Schedule.stop
+
+/**
+ * The `RetryConfig` of the official Mix SDKs, field by field.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export interface RetryConfig {
+  /** The first delay. Default: 500 ms. */
+  readonly initialInterval?: Duration.DurationInput | undefined
+  /** The longest delay. Default: 60 s. */
+  readonly maxInterval?: Duration.DurationInput | undefined
+  /** By which the delay grows with each retry. Default: 1.5. */
+  readonly exponent?: number | undefined
+  /** No retry begins later than this after the first failure. Default: 600 s. The layer's deadline holds besides. */
+  readonly maxElapsedTime?: Duration.DurationInput | undefined
+  /** Whether to try again when the server was not reached, was lost or took too long. Default: `true`. */
+  readonly retryConnectionErrors?: boolean | undefined
+  /** Statuses to try again after: `"429"`, or `"5XX"` for all of a kind. Default: `["5XX", "408", "429"]`. */
+  readonly statusCodes?: ReadonlyArray<string> | undefined
+}
+
+const checked = (name: string, input: Duration.DurationInput): Duration.Duration => {
+  const duration = Duration.decode(input)
+  if (!Duration.isFinite(duration)) throw new RangeError(`RetryPolicy.fromConfig: ${name} must be finite`)
+  return duration
+}
+
+/**
+ * The schedule that the official SDKs follow: `initialInterval * exponent^n`, plus up to a second at random, at most
+ * `maxInterval`. One thing differs, on purpose: they repeat a `send` after every 5XX, and with it the agent's work; here a
+ * `send` is repeated only where the message is known not to have reached the agent. Throws a `RangeError` for numbers that
+ * make no schedule.
+ *
+ * @example
+ * import { RetryPolicy } from "@mix-effect/http"
+ *
+ * export const policy = RetryPolicy.fromConfig({ initialInterval: "1 second", maxElapsedTime: "1 minute" })
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const fromConfig = (config: RetryConfig = {}): Policy => {
+  const { exponent = 1.5, retryConnectionErrors = true, statusCodes = ["5XX", "408", "429"] } = config
+  if (!(exponent >= 1 && Number.isFinite(exponent))) {
+    throw new RangeError("RetryPolicy.fromConfig: exponent must be a finite number, 1 or more")
+  }
+  const badCode = statusCodes.find((code) => !/^[1-5](\d\d|XX)$/i.test(code))
+  if (badCode !== undefined) throw new RangeError(`RetryPolicy.fromConfig: no status code: ${JSON.stringify(badCode)}`)
+  const initialInterval = checked("initialInterval", config.initialInterval ?? 500)
+  const maxInterval = checked("maxInterval", config.maxInterval ?? "60 seconds")
+  const maxElapsedTime = checked("maxElapsedTime", config.maxElapsedTime ?? "600 seconds")
+
+  const listed = (status: number) =>
+    statusCodes.some((code) => (/xx$/i.test(code) ? code[0] === String(status)[0] : code === String(status)))
+  const wanted = (error: MixError): boolean => {
+    if ("operation" in error && error.operation === "send" && !error.isRetryable) return false
+    switch (error._tag) {
+      case "ConnectionError":
+      case "RequestTimeout":
+        return retryConnectionErrors
+      case "ResponseDecodeError":
+        return retryConnectionErrors && error.reason === "truncated"
+      case "BadRequest":
+      case "Unauthorized":
+      case "NotFound":
+      case "RateLimited":
+      case "ServerError":
+      case "UnexpectedStatus":
+        return listed(error.status)
+      default:
+        return false
+    }
+  }
+  return Schedule.exponential(initialInterval, exponent).pipe(
+    Schedule.modifyDelayEffect((_, delay) =>
+      Effect.map(Random.next, (random) => Duration.min(Duration.sum(delay, Duration.seconds(random)), maxInterval))
+    ),
+    Schedule.upTo(maxElapsedTime),
+    Schedule.whileInput(wanted)
+  )
+}
+
+/**
+ * The policy in force. It has a default, so no operation requires it; it is looked up when an operation begins: first what
+ * surrounds the call, then what surrounded the layer when it was built.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class RetryPolicy extends Context.Reference<RetryPolicy>()("@mix-effect/http/RetryPolicy", {
+  defaultValue: (): Policy => standard
+}) {}
+
+/**
+ * Sets the policy for a whole application.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (policy: Policy): Layer.Layer<never> => Layer.succeed(RetryPolicy, policy)
+
+/**
+ * Sets the policy for one call, or for every page of one stream.
+ *
+ * @example
+ * import { MessagesService } from "@mix-effect/core"
+ * import { RetryPolicy } from "@mix-effect/http"
+ * import { Effect } from "effect"
+ *
+ * export const once = Effect.flatMap(MessagesService, (messages) =>
+ *   messages.getHistory({ limit: 10 }).pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none))
+ * )
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withRetryPolicy: {
+  (
+    policy: Policy
+  ): <Self extends Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>>(
+    self: Self
+  ) => Self
+  <Self extends Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>>(
+    self: Self,
+    policy: Policy
+  ): Self
+} = dual(
+  2,
+  (self: Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>, policy: Policy) =>
+    Effect.isEffect(self)
+      ? Effect.provideService(self, RetryPolicy, policy)
+      : Stream.provideService(self, RetryPolicy, policy)
+)

@@ -1,0 +1,57 @@
+/** How long a reply asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date. */
+import * as Duration from "effect/Duration"
+
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+const time = "(\\d\\d):(\\d\\d):(\\d\\d)"
+
+/** The three forms of RFC 9110, section 5.6.7: IMF-fixdate, RFC 850 and asctime. Each gives day, month, year and time. */
+const forms = [
+  { pattern: new RegExp(`^[A-Z][a-z]{2}, (\\d\\d) ([A-Z][a-z]{2}) (\\d{4}) ${time} GMT$`), order: [1, 2, 3, 4, 5, 6] },
+  { pattern: new RegExp(`^[A-Z][a-z]+, (\\d\\d)-([A-Z][a-z]{2})-(\\d\\d) ${time} GMT$`), order: [1, 2, 3, 4, 5, 6] },
+  { pattern: new RegExp(`^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \\d]\\d) ${time} (\\d{4})$`), order: [2, 1, 6, 3, 4, 5] }
+] as const
+
+/** Milliseconds since 1970, or `undefined` for what is no HTTP date. */
+const parseDate = (text: string, now: number): number | undefined => {
+  for (const { order, pattern } of forms) {
+    const match = pattern.exec(text)
+    if (match === null) continue
+    const [day, month, year, hour, minute, second] = order.map((index) => match[index] as string) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string
+    ]
+    if (!months.includes(month)) return undefined
+    // Two digits mean the century that is at most 50 years ahead.
+    const century = Math.floor(new Date(now).getUTCFullYear() / 100) * 100
+    let full = year.length === 2 ? century + Number(year) : Number(year)
+    if (year.length === 2 && full > new Date(now).getUTCFullYear() + 50) full -= 100
+    const date = Date.UTC(full, months.indexOf(month), Number(day), Number(hour), Number(minute), Number(second))
+    return Number.isNaN(date) ? undefined : date
+  }
+  return undefined
+}
+
+/**
+ * What cannot be read, and a date in the past, count as nothing said. Of several values the longest holds. Dates are taken
+ * against the server's own `Date`, so that a clock that is wrong on either side does no harm. Decimals are not read in
+ * `Retry-After`, whose grammar has none.
+ */
+export const parse = (
+  headers: Readonly<Record<string, string | undefined>>,
+  now: number
+): Duration.Duration | undefined => {
+  const millis = headers["retry-after-ms"]?.trim()
+  if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis)) return Duration.millis(Number(millis))
+  const value = headers["retry-after"]?.trim()
+  if (value === undefined) return undefined
+  if (/^\d+(\s*,\s*\d+)*$/.test(value)) return Duration.seconds(Math.max(...value.split(",").map(Number)))
+  const date = parseDate(value, now)
+  if (date === undefined) return undefined
+  const wait = date - (parseDate(headers.date ?? "", now) ?? now)
+  return wait > 0 ? Duration.millis(wait) : undefined
+}

@@ -1,0 +1,74 @@
+/** What a failing HTTP engine means: its error codes, and nothing else of its errors, which print credentials. */
+
+import type { HttpClientError } from "@effect/platform/HttpClientError"
+import { ConnectionError, type Operation, RequestTimeout, ResponseDecodeError } from "@mix-effect/core"
+import type { Progress } from "../Attempt.ts"
+
+/** Errors that come without a code: undici's parser, and `fetch` in browsers, which says no more than that it failed. */
+const codesByName: Readonly<Record<string, string>> = { HTTPParserError: "HPE_INVALID", TypeError: "FETCH_FAILED" }
+
+/** The first code in a chain of causes. Errors of other realms and of mocks are errors too: only properties are looked at. */
+const codeOf = (error: unknown, depth = 0): string | undefined => {
+  if (typeof error !== "object" || error === null || depth > 6) return undefined
+  const { cause, code, errors, name } = error as Record<string, unknown>
+  if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
+  const inner = codeOf(cause, depth + 1) ?? (Array.isArray(errors) ? codeOf(errors[0], depth + 1) : undefined)
+  return inner ?? (typeof name === "string" ? codesByName[name] : undefined)
+}
+
+const certificate = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/
+
+const tls = /^(EPROTO$|ERR_SSL_|ERR_TLS_)/
+
+/** Codes of a connection that never stood. */
+const neverConnected =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EMFILE|ENFILE|UND_ERR_CONNECT_TIMEOUT|UND_ERR_PRX_)/
+
+const hintOf = (code: string): string | undefined => {
+  if (code === "ECONNREFUSED") return "nothing listens there; is the Mix backend running, and is MIX_SERVER_URL right?"
+  if (code === "ENOTFOUND") return "no such host; is MIX_SERVER_URL right?"
+  if (code.startsWith("EAI_")) return "the name server does not answer"
+  if (certificate.test(code)) return "its certificate is not trusted; see NODE_EXTRA_CA_CERTS for a private authority"
+  if (tls.test(code)) return "no TLS could be agreed on; does the server speak https at this port?"
+  if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") return "what answers there does not speak HTTP"
+  if (code.startsWith("UND_ERR_PRX_")) return "the proxy refused; see HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+  if (code === "EMFILE" || code === "ENFILE") return "this process has too many files open"
+  if (code === "FETCH_FAILED")
+    return "the server may be down, or refuse this origin (CORS); the browser does not say which"
+  if (code === "ECONNRESET" || code === "UND_ERR_SOCKET" || code === "EPIPE") return "the server or a proxy closed it"
+  return undefined
+}
+
+/** A failure before the head of the reply. */
+export const fromRequestError = (
+  operation: Operation,
+  address: string,
+  { phase }: Progress,
+  error: HttpClientError
+): ConnectionError | RequestTimeout => {
+  const code = codeOf(error.cause) ?? "UNKNOWN"
+  const reached =
+    phase === "connect" || neverConnected.test(code) || certificate.test(code) || tls.test(code) ? "connect" : "headers"
+  if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "UND_ERR_HEADERS_TIMEOUT" || code === "ETIMEDOUT") {
+    return new RequestTimeout({ operation, phase: reached, scope: "engine" })
+  }
+  const transient = !certificate.test(code) && !tls.test(code) && !code.startsWith("UND_ERR_PRX_")
+  const hint = hintOf(code)
+  return new ConnectionError({ operation, code, phase: reached, address, transient, ...(hint && { hint }) })
+}
+
+const broken = /^(Z_DATA_ERROR|Z_NEED_DICT|ERR_|Z_STREAM_ERROR|Z_MEM_ERROR)/
+
+/** A failure while the body came. */
+export const fromBodyError = (operation: Operation, status: number, error: unknown): ResponseDecodeError => {
+  const code = codeOf(error) ?? ""
+  return broken.test(code)
+    ? new ResponseDecodeError({
+        operation,
+        status,
+        reason: "malformed",
+        expected: "an intact compressed body",
+        actual: "a broken one"
+      })
+    : new ResponseDecodeError({ operation, status, reason: "truncated" })
+}

@@ -1,0 +1,195 @@
+/**
+ * An in-memory `MessagesService` for unit tests: no network, no clock, failures on demand.
+ *
+ * @example
+ * import { MessageId, MessagesService, SessionId } from "@mix-effect/core"
+ * import { MessagesTest } from "@mix-effect/testing"
+ * import { Effect } from "effect"
+ *
+ * const id = SessionId.make("s1")
+ *
+ * const test = Effect.gen(function* () {
+ *   const messages = yield* MessagesService
+ *   yield* messages.send({ id, text: "Hello" })
+ *   const sent = yield* MessagesTest.sent // [{ id: "s1", text: "Hello" }]
+ *   return sent.length
+ * })
+ *
+ * export const main = test.pipe(
+ *   Effect.provide(
+ *     MessagesTest.layer({
+ *       messages: [{ id: MessageId.make("m1"), sessionId: id, role: "user", userInput: "Earlier" }]
+ *     })
+ *   )
+ * )
+ *
+ * @since 0.1.0
+ */
+import {
+  type BackendMessage,
+  type GetHistoryError,
+  type ListSessionError,
+  MessageId,
+  MessagesService,
+  type SendError,
+  type SendMessageRequest,
+  SessionId
+} from "@mix-effect/core"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+/**
+ * How an operation fails: always with one error, or call by call with the next of a list. A `null` in the list lets a call
+ * succeed, and so do all calls after its end.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export type Failures<E> = E | ReadonlyArray<E | null>
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options {
+  /**
+   * What is there at first, of any session, oldest first. As on a server, the history shows the rows of role `user`, newest
+   * first, and a session's list shows all of its rows, oldest first. Default: nothing.
+   */
+  readonly messages?: ReadonlyArray<BackendMessage> | undefined
+  /** The reply to a message that is sent. Default: a message that repeats its text. */
+  readonly reply?: ((request: SendMessageRequest) => Effect.Effect<BackendMessage, SendError>) | undefined
+  /** Which calls fail, and how. A stream's pages are calls of `getHistory`. Default: none. */
+  readonly fail?:
+    | {
+        readonly getHistory?: Failures<GetHistoryError> | undefined
+        readonly listSession?: Failures<ListSessionError> | undefined
+        readonly send?: Failures<SendError> | undefined
+      }
+    | undefined
+}
+
+/**
+ * What a test can see and change.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Control {
+  /** What was sent, refused messages included, in order. */
+  readonly sent: Effect.Effect<ReadonlyArray<SendMessageRequest>>
+  /** Lets a message appear. */
+  readonly append: (message: BackendMessage) => Effect.Effect<void>
+  /** Removes a session's messages. */
+  readonly deleteSession: (id: SessionId) => Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class MessagesTest extends Context.Tag("@mix-effect/testing/MessagesTest")<MessagesTest, Control>() {}
+
+const failing = <E>(failures: Failures<E> | undefined): Effect.Effect<void, E> => {
+  if (failures === undefined) return Effect.void
+  if (!Array.isArray(failures)) return Effect.fail(failures as E)
+  const queue: Array<E | null> = [...failures]
+  return Effect.suspend(() => {
+    const next = queue.shift() ?? null
+    return next === null ? Effect.void : Effect.fail(next)
+  })
+}
+
+/**
+ * Each build of the layer has a state of its own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options = {}): Layer.Layer<MessagesService | MessagesTest> =>
+  Layer.effectContext(
+    Effect.sync(() => {
+      const { fail = {}, messages = [] } = options
+      let rows: ReadonlyArray<BackendMessage> = [...messages]
+      const sent: Array<SendMessageRequest> = []
+      const newId = () => MessageId.make(`test-message-${rows.length + 1}`)
+      const append = (...more: ReadonlyArray<BackendMessage>) => {
+        rows = [...rows, ...more]
+      }
+      const echo = ({ text }: SendMessageRequest): BackendMessage => ({
+        id: newId(),
+        sessionId: SessionId.make(""),
+        role: "user",
+        userInput: text,
+        assistantResponse: `You said: ${text}`
+      })
+      const reply = options.reply ?? ((request) => Effect.sync(() => echo(request)))
+      const before = {
+        getHistory: failing(fail.getHistory),
+        listSession: failing(fail.listSession),
+        send: failing(fail.send)
+      }
+      const service = MessagesService.make({
+        getHistory: ({ limit = 50, offset = 0 }) =>
+          Effect.map(before.getHistory, () =>
+            rows
+              .filter((row) => row.role === "user")
+              .reverse()
+              .slice(offset, offset + limit)
+          ),
+        listSession: ({ id }) => Effect.map(before.listSession, () => rows.filter((row) => row.sessionId === id)),
+        send: (request) =>
+          Effect.sync(() => sent.push(request)).pipe(
+            Effect.zipRight(before.send),
+            Effect.tap(() =>
+              Effect.sync(() => append({ id: newId(), sessionId: request.id, role: "user", userInput: request.text }))
+            ),
+            Effect.zipRight(Effect.suspend(() => reply(request))),
+            Effect.tap(({ assistantResponse, id }) =>
+              Effect.sync(() =>
+                append({ id, sessionId: request.id, role: "assistant", userInput: "", assistantResponse })
+              )
+            )
+          )
+      })
+      const control: Control = {
+        sent: Effect.sync(() => [...sent]),
+        append: (message) => Effect.sync(() => append(message)),
+        deleteSession: (id) =>
+          Effect.sync(() => {
+            rows = rows.filter((row) => row.sessionId !== id)
+          })
+      }
+      return Context.make(MessagesService, service).pipe(Context.add(MessagesTest, control))
+    })
+  )
+
+/**
+ * What was sent, refused messages included, in order.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const sent: Effect.Effect<ReadonlyArray<SendMessageRequest>, never, MessagesTest> = Effect.flatMap(
+  MessagesTest,
+  (control) => control.sent
+)
+
+/**
+ * Lets a message appear, as if somebody had sent it meanwhile.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const append = (message: BackendMessage): Effect.Effect<void, never, MessagesTest> =>
+  Effect.flatMap(MessagesTest, (control) => control.append(message))
+
+/**
+ * Removes a session's messages.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const deleteSession = (id: SessionId): Effect.Effect<void, never, MessagesTest> =>
+  Effect.flatMap(MessagesTest, (control) => control.deleteSession(id))
