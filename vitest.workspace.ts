@@ -13,7 +13,9 @@ const projects: Array<TestProjectConfiguration> = [
   project("packages/core"),
   project("packages/http"),
   project("packages/node"),
-  project("packages/testing")
+  project("packages/testing"),
+  project("examples/history-export"),
+  project("scripts")
 ]
 
 export default projects

@@ -9,14 +9,17 @@ import * as Stream from "effect/Stream"
 import type { BackendMessage, SessionId } from "./BackendMessage.ts"
 import type { FollowHistoryOptions, HistoryPage, StreamHistoryOptions } from "./History.ts"
 import * as followHistory from "./internal/followHistory.ts"
+import { outcomeOf } from "./internal/outcome.ts"
 import * as params from "./internal/params.ts"
 import * as streamHistory from "./internal/streamHistory.ts"
-import type {
-  FollowHistoryError,
-  GetHistoryError,
-  ListSessionError,
-  SendError,
-  StreamHistoryError
+import {
+  annotate,
+  type FollowHistoryError,
+  type GetHistoryError,
+  type ListSessionError,
+  type ReplyPending,
+  type SendError,
+  type StreamHistoryError
 } from "./MixError.ts"
 import type { SendMessageRequest } from "./SendMessageRequest.ts"
 
@@ -74,9 +77,15 @@ export interface Service {
  * @since 0.1.0
  * @category models
  */
-export interface Implementation extends Pick<Service, "listSession" | "send"> {
+export interface Implementation extends Pick<Service, "listSession"> {
   readonly getHistory: (options: GetHistoryOptions) => Effect.Effect<ReadonlyArray<BackendMessage>, GetHistoryError>
+  /** May leave the `outcome` of its errors out: it follows from what they are. */
+  readonly send: (request: SendMessageRequest) => Effect.Effect<BackendMessage, GetHistoryError | ReplyPending>
 }
+
+const withOutcome = (error: GetHistoryError | ReplyPending): SendError =>
+  // A copy with the outcome is one of `SendError`, which differs in nothing else.
+  (error.outcome === undefined ? annotate(error, { outcome: outcomeOf(error) }) : error) as SendError
 
 /**
  * The tag under which the service is provided and asked for.
@@ -110,7 +119,7 @@ export class MessagesService extends Context.Tag("@mix-effect/core/MessagesServi
    * export const service = MessagesService.make({
    *   getHistory: ({ limit = 50, offset = 0 }) => Effect.succeed(all.slice(offset, offset + limit)),
    *   listSession: ({ id }) => Effect.succeed(all.filter((message) => message.sessionId === id)),
-   *   send: () => new NotFound({ operation: "send", outcome: "refused" })
+   *   send: () => Effect.fail(new NotFound({ operation: "send" }))
    * })
    *
    * @since 0.1.0
@@ -120,7 +129,8 @@ export class MessagesService extends Context.Tag("@mix-effect/core/MessagesServi
     return {
       getHistory: (options = {}) => Effect.flatMap(params.checkGetHistory(options), getHistory),
       listSession: (options) => Effect.flatMap(params.checkListSession(options), listSession),
-      send: (request) => Effect.flatMap(params.checkSend(request), send),
+      send: (request) =>
+        Effect.flatMap(params.checkSend(request), (checked) => Effect.mapError(send(checked), withOutcome)),
       streamHistory: (options = {}) =>
         Stream.unwrap(
           Effect.map(params.checkStreamHistory(options), (checked) => streamHistory.messages(getPage, checked))

@@ -72,7 +72,7 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
       return walk(issue.issue, path + keys.map(step).join(""))
     }
     case "Composite": {
-      const issues: ReadonlyArray<ParseResult.ParseIssue> = Array.isArray(issue.issues) ? issue.issues : [issue.issues]
+      const issues = [issue.issues].flat() as ReadonlyArray<ParseResult.ParseIssue>
       if (!AST.isUnion(issue.ast)) return walk(issues[0] as ParseResult.ParseIssue, path)
       // The members of a union each say why they refuse. One that looked inside the value was meant; where none did, what
       // helps is what they are.

@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { HistoryCursor } from "./HistoryCursor.ts"
 import { HistoryStats } from "./HistoryStats.ts"
+import { outcomeOf } from "./internal/outcome.ts"
 
 /**
  * The operation that failed. A page that a stream could not read failed in `getHistory`.
@@ -80,7 +81,7 @@ const common = {
   operation: Operation,
   /** How long the server asks to wait before the next attempt. */
   retryAfter: Schema.optional(Schema.DurationFromMillis),
-  /** What became of the message; on every error of `send`. */
+  /** What became of the message. `MessagesService.make` sees to it that every error of `send` has it. */
   outcome: Schema.optional(Outcome),
   /** Where a stream can be resumed; on every error of a stream once it has begun. */
   cursor: Schema.optional(HistoryCursor)
@@ -123,8 +124,8 @@ const foreignBody = (bodyKind: string | undefined) =>
   bodyKind === "html" || bodyKind === "text" ? "is the server url that of a Mix backend?" : undefined
 
 /** A failed `send` may be repeated only where the message is known not to have reached the agent. */
-const harmless = (error: { readonly operation: Operation; readonly outcome?: Outcome | undefined }) =>
-  error.operation !== "send" || error.outcome === "notSent" || error.outcome === "refused"
+const harmless = (error: Parameters<typeof outcomeOf>[0] & { readonly operation: Operation }) =>
+  error.operation !== "send" || ["notSent", "refused"].includes(outcomeOf(error))
 
 /**
  * A parameter that no server would understand. Nothing was sent.

@@ -58,8 +58,8 @@ const accepted = (name: Name, input: unknown) =>
     return calls
   })
 
-const cyclic: Record<string, unknown> = { id: "s1", text: "x" }
-cyclic["self"] = cyclic
+const cyclic = { id: "s1", text: "x" }
+Object.assign(cyclic, { self: cyclic })
 
 const throwing = (key: string, rest: object = {}) =>
   Object.defineProperty({ ...rest }, key, {
@@ -340,7 +340,7 @@ describe("parameters", () => {
       FastCheck.assert(
         FastCheck.property(
           FastCheck.anything({ withBigInt: true, withDate: true, withNullPrototype: true, withSparseArray: true }),
-          FastCheck.constantFrom("getHistory", "listSession", "send", "streamHistory" as const),
+          FastCheck.constantFrom<Array<Name>>("getHistory", "listSession", "send", "streamHistory"),
           (input, name) => {
             const exit = Effect.runSyncExit(operations[name](input) as Effect.Effect<unknown, unknown>)
             if (Exit.isFailure(exit)) {

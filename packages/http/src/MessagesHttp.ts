@@ -18,7 +18,6 @@ import {
   MessagesService,
   ReplyPending,
   RequestTimeout,
-  type SendError,
   SendMessageRequest,
   type Service
 } from "@mix-effect/core"
@@ -42,6 +41,9 @@ import { RetryPolicy } from "./RetryPolicy.ts"
 const decodeMessages = Schema.decodeUnknownEither(BackendMessages)
 const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
 const encodeRequest = Schema.encodeSync(SendMessageRequest)
+
+/** The longest wait for the body of an error; half of what is left of its attempt, where that is less. */
+const maxErrorBody = Duration.seconds(5)
 
 /** What one operation asks of the server. */
 interface Call<A, Pending> extends Pick<Reply.Expectation<A, Pending>, "accepted" | "decode" | "operation"> {
@@ -105,12 +107,7 @@ export const make = (
         address: url.hostname,
         port
       }
-      const expected: Reply.Expectation<A, Pending> = {
-        ...call,
-        maxBytes: config.maxResponseBytes,
-        scrub: Scrub.make([...secrets, ...(call.secrets ?? [])]),
-        errorBodyLimit: Duration.min(Duration.seconds(5), Duration.times(config.requestTimeout, 0.5))
-      }
+      const scrub = Scrub.make([...secrets, ...(call.secrets ?? [])])
       const attempt = (number: number, remaining: Duration.Duration) =>
         Telemetry.attempt(target, number, (span, onStatus) => {
           const progress: Progress = { phase: "headers" }
@@ -122,10 +119,12 @@ export const make = (
           return client.execute(traced).pipe(
             Effect.provideService(Attempt, progress),
             Effect.mapError((error) => fromRequestError(call.operation, `${url.hostname}:${port}`, progress, error)),
-            Effect.flatMap((response) => {
+            Effect.timed,
+            Effect.flatMap(([elapsed, response]) => {
               progress.phase = "body"
               onStatus(response.status)
-              return Reply.read(response, expected)
+              const errorBodyLimit = Duration.min(maxErrorBody, Duration.times(Duration.subtract(limit, elapsed), 0.5))
+              return Reply.read(response, { ...call, scrub, maxBytes: config.maxResponseBytes, errorBodyLimit })
             }),
             Effect.timeoutFail({
               duration: limit,
@@ -173,7 +172,6 @@ export const make = (
         }),
       send: (request) => {
         const { id, ...body } = encodeRequest(request)
-        // Every failure of a send leaves `Retry.run` with its outcome.
         return run({
           operation: "send",
           route: sessionRoute,
@@ -182,7 +180,7 @@ export const make = (
           secrets: [request.text],
           accepted: () => new ReplyPending({ operation: "send" }),
           decode: decodeMessage
-        }) as Effect.Effect<BackendMessage, SendError>
+        })
       }
     })
   })

@@ -130,9 +130,12 @@ const checkHeaders = ({ headers = {}, ...options }: Options, token: Option.Optio
       const name = options.bearerToken === undefined ? "MIX_BEARER_TOKEN" : "bearerToken"
       if (!Redacted.isRedacted(token.value))
         return yield* Effect.fail(invalid(name, "must be Redacted, as by Redacted.make"))
-      if (Redacted.value(token.value).trim() === "") return yield* Effect.fail(invalid(name, "must not be blank"))
       yield* checkHeader(name, "the token", token.value)
+      if (Redacted.value(token.value).trim() === "") return yield* Effect.fail(invalid(name, "must not be blank"))
       checked.authorization = Redacted.make(`Bearer ${Redacted.value(token.value)}`)
+    }
+    if (typeof headers !== "object" || headers === null) {
+      return yield* Effect.fail(invalid("headers", "must be an object of names and values"))
     }
     for (const [name, value] of Object.entries(headers)) {
       const shown = /^[\w-]{1,64}$/.test(name) ? `header ${name}` : "a header"
@@ -146,7 +149,9 @@ const checkHeaders = ({ headers = {}, ...options }: Options, token: Option.Optio
     return checked
   })
 
-const isLoopback = (hostname: string) => hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname)
+/** `URL` has brought numeric addresses into their usual form; other names may begin with `127.` too. */
+const isLoopback = (hostname: string) =>
+  hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
 
 /**
  * Checks options, and fills in what they leave out.

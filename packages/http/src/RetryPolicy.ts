@@ -15,6 +15,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -60,7 +61,7 @@ export interface RetryConfig {
   readonly maxInterval?: Duration.DurationInput | undefined
   /** By which the delay grows with each retry. Default: 1.5. */
   readonly exponent?: number | undefined
-  /** No retry begins later than this after the first failure. Default: 600 s. The layer's deadline holds besides. */
+  /** A failure later than this after the first one is the last. Default: 600 s. The layer's deadline holds besides. */
   readonly maxElapsedTime?: Duration.DurationInput | undefined
   /** Whether to try again when the server was not reached, was lost or took too long. Default: `true`. */
   readonly retryConnectionErrors?: boolean | undefined
@@ -69,9 +70,11 @@ export interface RetryConfig {
 }
 
 const checked = (name: string, input: Duration.DurationInput): Duration.Duration => {
-  const duration = Duration.decode(input)
-  if (!Duration.isFinite(duration)) throw new RangeError(`RetryPolicy.fromConfig: ${name} must be finite`)
-  return duration
+  const duration = Duration.decodeUnknown(input)
+  // `Duration` makes nothing of NaN and of what is negative.
+  const inRange = typeof input !== "number" || input >= 0
+  if (Option.isSome(duration) && Duration.isFinite(duration.value) && inRange) return duration.value
+  throw new RangeError(`RetryPolicy.fromConfig: ${name} must be a finite duration`)
 }
 
 /**

@@ -31,7 +31,7 @@ import {
   type ListSessionError,
   MessageId,
   MessagesService,
-  type SendError,
+  type ReplyPending,
   type SendMessageRequest,
   SessionId
 } from "@mix-effect/core"
@@ -59,13 +59,15 @@ export interface Options {
    */
   readonly messages?: ReadonlyArray<BackendMessage> | undefined
   /** The reply to a message that is sent. Default: a message that repeats its text. */
-  readonly reply?: ((request: SendMessageRequest) => Effect.Effect<BackendMessage, SendError>) | undefined
+  readonly reply?:
+    | ((request: SendMessageRequest) => Effect.Effect<BackendMessage, GetHistoryError | ReplyPending>)
+    | undefined
   /** Which calls fail, and how. A stream's pages are calls of `getHistory`. Default: none. */
   readonly fail?:
     | {
         readonly getHistory?: Failures<GetHistoryError> | undefined
         readonly listSession?: Failures<ListSessionError> | undefined
-        readonly send?: Failures<SendError> | undefined
+        readonly send?: Failures<GetHistoryError | ReplyPending> | undefined
       }
     | undefined
 }

@@ -58,20 +58,17 @@ const fixedResponse = (fault: Extract<Fault, { readonly _tag: "Respond" }>) =>
  * Time comes from the `Clock` of the caller: under a `TestClock` rows of one test share a second unless it is adjusted,
  * and rows of one second are listed oldest first.
  *
- * @since 0.1.0
- * @category constructors
  * @example
- * ```ts
  * import { MixServer } from "@mix-effect/testing"
  * import { Effect } from "effect"
  *
- * const program = Effect.scoped(
- *   Effect.gen(function* () {
- *     const server = yield* MixServer.serve({ seed: { messages: 3 } })
- *     return yield* Effect.promise(() => fetch(`${server.url}/api/messages/history`))
- *   })
- * )
- * ```
+ * export const program = Effect.gen(function* () {
+ *   const server = yield* MixServer.serve({ seed: { messages: 3 } })
+ *   return yield* Effect.promise(() => fetch(`${server.url}/api/messages/history`))
+ * }).pipe(Effect.scoped)
+ *
+ * @since 0.1.0
+ * @category constructors
  */
 export const serve = (options: Options = {}): Effect.Effect<Running, ListenError, Scope.Scope> =>
   Effect.gen(function* () {

@@ -67,9 +67,11 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
 
 /**
  * Keeps up to `ahead` pages in flight besides the one that is wanted. They were asked for as if the list stood still: when
- * the page that is wanted is not the one that was foreseen, all of them are dropped.
+ * the page that is wanted is not the one that was foreseen, all of them are dropped, and the next pages are asked for by
+ * none, one, three and so on: a list that keeps shifting is not asked in vain.
  */
 const fetchAhead = (getPage: GetPage, ahead: number, scope: Scope.Scope): Fetch => {
+  let width = ahead
   let flight: Array<{ readonly request: Walk.Request; readonly fiber: Fiber.Fiber<Rows, GetHistoryError> }> = []
   const launch = (request: Walk.Request) =>
     Effect.map(Effect.forkIn(getPage(request), scope), (fiber) => {
@@ -80,11 +82,13 @@ const fetchAhead = (getPage: GetPage, ahead: number, scope: Scope.Scope): Fetch 
       const foreseen = flight[0]?.request
       if (foreseen?.offset !== wanted.offset || foreseen.limit !== wanted.limit) {
         const dropped = flight
+        if (dropped.length > 0) width = 0
         flight = []
         yield* Fiber.interruptAll(dropped.map(({ fiber }) => fiber))
         yield* launch(wanted)
       }
-      while (flight.length <= ahead) yield* launch(Walk.predict(walk, flight[flight.length - 1]?.request ?? wanted))
+      while (flight.length <= width) yield* launch(Walk.predict(walk, flight[flight.length - 1]?.request ?? wanted))
+      width = Math.min(ahead, width * 2 + 1)
       const first = flight.shift()
       return yield* first === undefined ? getPage(wanted) : Fiber.join(first.fiber)
     })

@@ -9,7 +9,7 @@
  * - it holds some, and rows that follow them: those are new. This is nearly every answer.
  * - it holds only such rows: the list grew at its head. How many were read after the last of them says how far to jump.
  * - it holds none: rows before this point were deleted, or more arrived than the walk remembers. The place is looked for
- *   backwards in steps that double, and when the head of the list is reached, ahead of where that search began.
+ *   outwards from here: back in steps that double, and ahead page by page.
  * - it could have been longer, and holds nothing that follows them: the end. A short page alone never is: a server that
  *   clamps `limit` makes every page short.
  */
@@ -52,11 +52,19 @@ export interface Stats {
   readonly tiesReordered: number
 }
 
-/** Where the place is looked for, after an answer that held no remembered row. */
-type Search =
-  /** Below `before`. `covered` is the end of what was looked through without a gap. */
-  | { readonly _tag: "Back"; readonly before: number; readonly step: number; readonly covered: number | undefined }
-  | { readonly _tag: "Ahead"; readonly at: number }
+/**
+ * The place is looked for outwards from where it should be, after an answer that held no remembered row: one page back, one
+ * page ahead, and so on. Nothing of it stands from `low` to `high`, which is unknown past the end of the list.
+ */
+interface Search {
+  readonly low: number
+  readonly high: number | undefined
+  /** How far back the next look goes. */
+  readonly step: number
+  readonly turn: "back" | "ahead"
+  /** Whether there was a look ahead, and whether it came to the end of the list. */
+  readonly ahead: "not yet" | "looked" | "exhausted"
+}
 
 export interface Walk {
   readonly pageSize: number
@@ -157,10 +165,10 @@ export const resume = ({ forgot, head, newer, older, position, tail }: Walk, pag
 const reach = (walk: Walk) => (walk.clamps ? Math.min(maxLimit, Math.max(1, walk.longest)) : maxLimit)
 
 /**
- * A server that gives no more rows than the overlap would never show a new one, so the overlap stays below what it gives.
- * At one row a page there is none, and deletions before the reader go unnoticed.
+ * A server that gives short pages would give little else than the overlap: no more than a quarter is spent on it. At one row
+ * a page there is none, and deletions before the reader go unnoticed.
  */
-const overlapOf = (walk: Walk) => (reach(walk) <= overlap ? Math.floor(reach(walk) / 2) : overlap)
+const overlapOf = (walk: Walk) => (reach(walk) === 1 ? 0 : Math.min(overlap, Math.max(1, Math.floor(reach(walk) / 4))))
 
 const readAt = (walk: Walk, position: number): Request => {
   const offset = Math.max(0, position - overlapOf(walk))
@@ -168,17 +176,11 @@ const readAt = (walk: Walk, position: number): Request => {
 }
 
 export const request = (walk: Walk): Request => {
-  switch (walk.search?._tag) {
-    case undefined:
-      return readAt(walk, walk.position)
-    case "Back": {
-      const { before, step } = walk.search
-      const offset = Math.max(0, before - step)
-      return { offset, limit: Math.min(maxLimit, walk.pageSize + before - offset) }
-    }
-    case "Ahead":
-      return { offset: walk.search.at, limit: maxLimit }
-  }
+  if (walk.search === undefined) return readAt(walk, walk.position)
+  const { high, low, step, turn } = walk.search
+  if (turn === "ahead") return { offset: high ?? low, limit: maxLimit }
+  const offset = Math.max(0, low - step)
+  return { offset, limit: Math.min(maxLimit, walk.pageSize + low - offset) }
 }
 
 /** What will be asked for after `last`, if its page comes back full and the list stands still. */
@@ -220,27 +222,30 @@ const stall = (walk: Walk, reason: StallReason): Verdict<never> => ({ _tag: "Sta
 /** The answer held no remembered row: look for the place elsewhere. */
 const lookFurther = (walk: Walk, { limit, offset }: Request, length: number): Verdict<never> => {
   const stepped = { ...walk, stats: { ...walk.stats, stepBacks: walk.stats.stepBacks + 1 } }
-  const again = (search: Search): Verdict<never> => ({ _tag: "Again", walk: { ...stepped, search } })
-  if (walk.search?._tag === "Ahead") {
-    if (!walk.forgot) {
-      // All that was read is deleted, or more than a page arrived: read from the head, and pass over what was read.
-      const pinned = new Set([...walk.pinned, ...walk.older, ...walk.newer])
-      const anew = { ...stepped, search: undefined, position: 0, older: noIds, newer: noIds, tail: [], pinned }
-      return pinned.size > maxPinned ? stall(walk, "anchorLost") : { _tag: "Again", walk: anew }
-    }
-    const exhausted = length === 0 || (length < limit && length < walk.longest)
-    return exhausted ? stall(walk, "anchorLost") : again({ _tag: "Ahead", at: offset + length })
+  const end = length > 0 ? offset + length : undefined
+  const ended = length === 0 || (length < limit && length < walk.longest)
+  const before = walk.search ?? { low: offset, high: end, step: 0, turn: "back", ahead: "not yet" }
+  const looked: Search =
+    before.turn === "ahead"
+      ? { ...before, high: end ?? before.high, ahead: ended ? "exhausted" : "looked" }
+      : { ...before, low: offset, high: before.high ?? end }
+
+  if (looked.low === 0 && looked.high === undefined) return { _tag: "End", walk }
+  if (looked.low === 0 && looked.ahead !== "not yet" && !walk.forgot) {
+    // All that was read is deleted, or more than a page arrived: read from the head, and pass over what was read.
+    const pinned = new Set([...walk.pinned, ...walk.older, ...walk.newer])
+    const anew = { ...stepped, search: undefined, position: 0, older: noIds, newer: noIds, tail: [], pinned }
+    return pinned.size > maxPinned ? stall(walk, "anchorLost") : { _tag: "Again", walk: anew }
   }
-  const covered = walk.search?.covered ?? (length > 0 ? offset + length : undefined)
-  if (offset === 0) return length === 0 ? { _tag: "End", walk } : again({ _tag: "Ahead", at: covered ?? length })
-  const step = walk.search === undefined ? walk.pageSize : walk.search.step * 2
+  if (looked.low === 0 && looked.ahead === "exhausted") return stall(walk, "anchorLost")
+
+  const mayLookAhead = looked.high !== undefined && looked.ahead !== "exhausted"
+  const turn =
+    looked.low === 0 || (before.turn === "back" && walk.search !== undefined && mayLookAhead) ? "ahead" : "back"
   // Past the end of the list steps may be as long as they like; in it they must leave no gap.
-  return again({
-    _tag: "Back",
-    before: offset,
-    step: length === 0 ? step : Math.min(step, Math.max(1, reach(walk) - 1)),
-    covered
-  })
+  const doubled = looked.step === 0 ? walk.pageSize : before.turn === "back" ? looked.step * 2 : looked.step
+  const step = length === 0 && before.turn === "back" ? doubled : Math.min(doubled, Math.max(1, reach(walk) - 1))
+  return { _tag: "Again", walk: { ...stepped, search: { ...looked, step, turn } } }
 }
 
 /** The answer held remembered rows and nothing new: the end of the list, or the list grew. */

@@ -1,13 +1,11 @@
 /** Makes a call again when its policy says so, within its deadline and its layer's budget. */
 import { annotate, type MixError } from "@mix-effect/core"
-import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import { type Policy, RetryPolicy } from "../RetryPolicy.ts"
-import { outcomeOf } from "./outcome.ts"
 
 /** The longest wait that a server may ask for. */
 const maxRetryAfter = Duration.seconds(60)
@@ -27,11 +25,9 @@ export class Budget {
   }
 }
 
-const elapsedSince = (start: bigint, clock: Clock.Clock) => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
-
 /**
- * `attempt` is given its number and what is left of `limit`. Elapsed time is taken from the monotonic clock, so a change of
- * the wall clock moves no deadline.
+ * `attempt` is given its number and what is left of `limit`. Elapsed time is taken from the monotonic clock, the policy's
+ * included, so a change of the wall clock moves no deadline and no delay.
  */
 export const run = <A, E extends MixError>(options: {
   readonly policy: Policy
@@ -42,7 +38,9 @@ export const run = <A, E extends MixError>(options: {
   Effect.clockWith((clock) => {
     const { attempt, budget, limit, policy } = options
     const start = clock.unsafeCurrentTimeNanos()
-    const remaining = () => Duration.subtract(limit, elapsedSince(start, clock))
+    const startedAt = clock.unsafeCurrentTimeMillis()
+    const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
+    const remaining = () => Duration.subtract(limit, elapsed())
 
     const loop = (number: number, state: unknown): Effect.Effect<A, E> =>
       attempt(number, remaining()).pipe(
@@ -54,15 +52,16 @@ export const run = <A, E extends MixError>(options: {
           onFailure: (failure) => {
             const error = annotate(failure, {
               attempts: number,
-              elapsed: elapsedSince(start, clock),
-              ...(failure.operation === "send" && { outcome: outcomeOf(failure) })
+              elapsed: elapsed()
             })
-            return Effect.flatMap(delayOf(policy, error, state, clock), (next) => {
+            const now = startedAt + Duration.toMillis(elapsed())
+            return Effect.flatMap(delayOf(policy, error, state, now), (next) => {
               if (next === undefined) return Effect.fail(error)
               const { delay, state } = next
-              if (Duration.greaterThan(delay, remaining())) return Effect.fail(error)
+              if (Duration.greaterThanOrEqualTo(delay, remaining())) return Effect.fail(error)
               if (!budget.spend()) return Effect.fail(annotate(error, { budgetExhausted: true }))
-              return Effect.zipRight(Effect.sleep(delay), loop(number + 1, state))
+              // What remains is looked at after the wait, not before it.
+              return Effect.flatMap(Effect.sleep(delay), () => loop(number + 1, state))
             })
           }
         })
@@ -71,14 +70,15 @@ export const run = <A, E extends MixError>(options: {
   })
 
 /** What the policy says of a failure: after which delay to try again, or `undefined` for never. */
-const delayOf = (policy: Policy, error: MixError, state: unknown, clock: Clock.Clock) =>
-  Effect.map(policy.step(clock.unsafeCurrentTimeMillis(), error, state), ([state, , decision]) => {
+const delayOf = (policy: Policy, error: MixError, state: unknown, now: number) =>
+  Effect.map(policy.step(now, error, state), ([state, , decision]) => {
     if (ScheduleDecision.isDone(decision)) return undefined
     const { retryAfter } = error
     if (retryAfter !== undefined) {
       return Duration.greaterThan(retryAfter, maxRetryAfter) ? undefined : { delay: retryAfter, state }
     }
-    const wait = ScheduleIntervals.start(decision.intervals) - clock.unsafeCurrentTimeMillis()
+    // Whole milliseconds: timers know no others, and `TestClock` fails for others.
+    const wait = Math.round(ScheduleIntervals.start(decision.intervals) - now)
     return { delay: Duration.millis(Math.max(0, wait)), state }
   })
 

@@ -36,6 +36,9 @@ const parseDate = (text: string, now: number): number | undefined => {
   return undefined
 }
 
+/** However many digits there are, it is a number of milliseconds that JSON can hold. Never sooner than told. */
+const atLeast = (millis: number) => Duration.millis(Math.min(Math.ceil(millis), Number.MAX_SAFE_INTEGER))
+
 /**
  * What cannot be read, and a date in the past, count as nothing said. Of several values the longest holds. Dates are taken
  * against the server's own `Date`, so that a clock that is wrong on either side does no harm. Decimals are not read in
@@ -46,10 +49,10 @@ export const parse = (
   now: number
 ): Duration.Duration | undefined => {
   const millis = headers["retry-after-ms"]?.trim()
-  if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis)) return Duration.millis(Number(millis))
+  if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis)) return atLeast(Number(millis))
   const value = headers["retry-after"]?.trim()
   if (value === undefined) return undefined
-  if (/^\d+(\s*,\s*\d+)*$/.test(value)) return Duration.seconds(Math.max(...value.split(",").map(Number)))
+  if (/^\d+(\s*,\s*\d+)*$/.test(value)) return atLeast(Math.max(...value.split(",").map(Number)) * 1000)
   const date = parseDate(value, now)
   if (date === undefined) return undefined
   const wait = date - (parseDate(headers.date ?? "", now) ?? now)

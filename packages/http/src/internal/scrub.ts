@@ -10,9 +10,14 @@ const forms = (secret: string): ReadonlyArray<string> => {
   return [secret, quoted, goQuoted, encodeURIComponent(secret)]
 }
 
+const needlesOf = (secrets: ReadonlyArray<string>) =>
+  [...new Set(secrets.filter((secret) => secret.length >= shortest).flatMap(forms))].sort((a, b) => b.length - a.length)
+
 export const make = (secrets: ReadonlyArray<string>) => {
-  const needles = [...new Set(secrets.filter((secret) => secret.length >= shortest).flatMap(forms))].sort(
-    (a, b) => b.length - a.length
-  )
-  return (text: string): string => needles.reduce((rest, needle) => rest.replaceAll(needle, "<redacted>"), text)
+  // A message may be long, and most calls need none of its forms.
+  let needles: ReadonlyArray<string> | undefined
+  return (text: string): string => {
+    needles ??= needlesOf(secrets)
+    return needles.reduce((rest, needle) => rest.replaceAll(needle, "<redacted>"), text)
+  }
 }

@@ -1,0 +1,84 @@
+/** What a failure means to the person who typed the command: one line, and an exit code. */
+import * as ValidationError from "@effect/cli/ValidationError"
+import type { PlatformError } from "@effect/platform/Error"
+import type { MixError } from "@mix-effect/core"
+import type * as MixServer from "@mix-effect/testing/MixServer"
+import * as Cause from "effect/Cause"
+import type * as ConfigError from "effect/ConfigError"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { ExportFileError } from "./ExportFile.ts"
+import { note, type Output, type OutputError } from "./Output.ts"
+
+/** Flags that do not go together. */
+export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
+
+export type Failure =
+  | ConfigError.ConfigError
+  | ExportFileError
+  | MixError
+  | MixServer.ListenError
+  | OutputError
+  | PlatformError
+  | UsageError
+  | ValidationError.ValidationError
+
+/** The SDK names an option or a variable; the person set the option by a flag. */
+const flagOf = (name: string) => (name === "serverUrl" ? "--server" : name)
+
+/** The line to print; none where there is nothing to say, or @effect/cli has said it. */
+const lineOf = (failure: Failure): Option.Option<string> => {
+  if (ValidationError.isValidationError(failure)) return Option.none()
+  switch (failure._tag) {
+    case "OutputError":
+      return failure.isClosed ? Option.none() : Option.some(failure.message)
+    case "ConfigError":
+      return Option.some("path" in failure ? `${flagOf(failure.path.join("."))}: ${failure.message}` : String(failure))
+    case "SystemError":
+      return Option.some(failure.description ?? failure.message)
+    case "UsageError":
+      return Option.some(`${failure.message} (--help shows all flags)`)
+    default:
+      // The SDK's messages are made to be shown. What became of a message that was sent is for the program to say.
+      return Option.some(
+        "outcome" in failure && failure.outcome === "unknown"
+          ? `${failure.message}; the message may have arrived, list the session before sending it again`
+          : failure.message
+      )
+  }
+}
+
+/** 2: what was given makes no sense, and nothing was tried. 1: it was tried, and failed. */
+const codeOf = (failure: Failure): number => {
+  if (ValidationError.isValidationError(failure)) return 2
+  switch (failure._tag) {
+    case "ConfigError":
+    case "InvalidRequest":
+    case "UsageError":
+      return 2
+    case "OutputError":
+      return failure.isClosed ? 0 : 1
+    default:
+      return 1
+  }
+}
+
+export const report = (cause: Cause.Cause<Failure>): Effect.Effect<void, never, Output> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
+  const line = Option.match(Cause.failureOption(cause), {
+    onNone: () => Option.some(`this is a bug: ${String(Cause.squash(cause)).replace(/\s+/g, " ")}`),
+    onSome: lineOf
+  })
+  return Option.match(line, { onNone: () => Effect.void, onSome: (line) => note(`error: ${line}`) })
+}
+
+export const exitCode = (exit: Exit.Exit<unknown, unknown>, interrupted: number): number =>
+  Exit.match(exit, {
+    onSuccess: () => 0,
+    onFailure: (cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? interrupted
+        : Option.match(Cause.failureOption(cause), { onNone: () => 1, onSome: (error) => codeOf(error as Failure) })
+  })

@@ -1,0 +1,57 @@
+/** What is exported, page by page: the history, or one session. */
+import { type BackendMessage, type HistoryCursor, MessagesService, type SessionId } from "@mix-effect/core"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+
+export interface Page {
+  readonly messages: ReadonlyArray<BackendMessage>
+  /** Where to resume after this page, if that is possible. */
+  readonly cursor: Option.Option<HistoryCursor>
+}
+
+/**
+ * Lets so many messages through, and asks for no page more than that takes. A page that is cut short has no cursor: the
+ * place after it is not one that the history knows.
+ */
+export const take =
+  (limit: number) =>
+  <E, R>(pages: Stream.Stream<Page, E, R>): Stream.Stream<Page, E, R> =>
+    limit <= 0
+      ? Stream.empty
+      : pages.pipe(
+          Stream.mapAccum(limit, (left, page) => {
+            const rest = left - page.messages.length
+            const cut = rest < 0 ? { messages: page.messages.slice(0, left), cursor: Option.none() } : page
+            return [rest, { page: cut, rest }]
+          }),
+          Stream.takeUntil(({ rest }) => rest <= 0),
+          Stream.map(({ page }) => page)
+        )
+
+export interface HistoryOptions {
+  readonly pageSize: number
+  readonly prefetch: number
+  /** How many messages at most. */
+  readonly limit: number
+  readonly from: Option.Option<HistoryCursor>
+}
+
+export const history = ({ from, limit, pageSize, prefetch }: HistoryOptions) =>
+  MessagesService.pipe(
+    Stream.flatMap((messages) =>
+      messages.streamHistoryPages({
+        pageSize: Math.max(1, Math.min(pageSize, limit)),
+        prefetch,
+        from: Option.getOrUndefined(from)
+      })
+    ),
+    Stream.map(({ cursor, messages }): Page => ({ messages, cursor: Option.some(cursor) })),
+    take(limit)
+  )
+
+export const session = (id: SessionId, limit: number) =>
+  MessagesService.pipe(
+    Stream.mapEffect((messages) => messages.listSession({ id })),
+    Stream.map((messages): Page => ({ messages, cursor: Option.none() })),
+    take(limit)
+  )

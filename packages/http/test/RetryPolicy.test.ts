@@ -1,0 +1,516 @@
+import { MessagesService, type MixError, ServerError } from "@mix-effect/core"
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
+import * as Stream from "effect/Stream"
+import { MessagesHttp, RetryPolicy } from "../src/index.ts"
+import {
+  type Answer,
+  brokenBody,
+  environment,
+  failure,
+  fault,
+  json,
+  matches,
+  never,
+  noJitter,
+  passing,
+  row,
+  type Scripted,
+  scripted,
+  sessionId,
+  status,
+  times,
+  withService
+} from "./scripted.ts"
+
+const error = new ServerError({ operation: "getHistory", status: 503 })
+
+/** The delays that a policy chooses for one failure after another, without a clock. */
+const delays = (policy: RetryPolicy.Policy, count: number, failure: MixError = error) =>
+  Effect.gen(function* () {
+    const chosen: Array<number> = []
+    let state = policy.initial
+    let now = 0
+    for (let index = 0; index < count; index++) {
+      const [next, , decision] = yield* policy.step(now, failure, state)
+      if (ScheduleDecision.isDone(decision)) break
+      const delay = ScheduleIntervals.start(decision.intervals) - now
+      chosen.push(delay)
+      state = next
+      now += delay
+    }
+    return chosen
+  })
+
+const get = (server: Scripted, options?: Parameters<typeof withService>[2]) =>
+  withService(server, (messages) => messages.getHistory(), options)
+
+const send = (server: Scripted, options?: Parameters<typeof withService>[2]) =>
+  withService(server, (messages) => messages.send({ id: sessionId, text: "Hello" }), options)
+
+describe("standard", () => {
+  it.effect("10,000 draws: each delay between nothing and min(8 s, 250 ms * 2^n), over the whole range", () =>
+    Effect.gen(function* () {
+      let draws = 0
+      const most = [0, 0, 0]
+      const least = [1, 1, 1]
+      while (draws < 10_000) {
+        const chosen = yield* delays(RetryPolicy.standard, 10)
+        assert.lengthOf(chosen, 3, "at most 4 attempts")
+        chosen.forEach((delay, index) => {
+          const share = delay / Math.min(8000, 250 * 2 ** index)
+          assert.isAtLeast(share, 0)
+          assert.isAtMost(share, 1)
+          most[index] = Math.max(most[index] as number, share)
+          least[index] = Math.min(least[index] as number, share)
+        })
+        draws += chosen.length
+      }
+      for (const share of most) assert.isAbove(share, 0.99)
+      for (const share of least) assert.isBelow(share, 0.01)
+    })
+  )
+
+  for (const extreme of [0, 1 - Number.EPSILON]) {
+    it.effect(`141 a random number of ${extreme === 0 ? "0" : "almost 1"} stays in the range`, () =>
+      Effect.gen(function* () {
+        const chosen = yield* Effect.withRandom(delays(RetryPolicy.standard, 10), Random.fixed([extreme]))
+        assert.deepStrictEqual(
+          chosen.map((delay) => Math.round(delay)),
+          [250, 500, 1000].map((longest) => Math.round(longest * extreme))
+        )
+      })
+    )
+  }
+
+  it.effect("4 attempts, and not before the delays have passed", () =>
+    Effect.gen(function* () {
+      const server = scripted(status(503))
+      const error = yield* passing(Effect.withRandom(failure(get(server)), Random.fixed([0.5])))
+      assert.deepStrictEqual(times(server), [0, 125, 375, 875])
+      matches(error, { _tag: "ServerError", status: 503, attempts: 4, elapsed: 875 })
+    })
+  )
+})
+
+describe("what is tried again", () => {
+  const retried = [408, 429, 500, 502, 503, 504]
+  const statuses = [
+    ...[201, 203, 206, 226, 300, 301, 302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409],
+    ...[410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 499],
+    ...[500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 529, 598, 599, 600, 999]
+  ]
+
+  for (const code of statuses) {
+    const reads = retried.includes(code) ? 4 : 1
+    it.effect(`${code}: ${reads} of a read, ${code === 429 ? 4 : 1} of a send`, () =>
+      Effect.gen(function* () {
+        for (const [call, expected] of [
+          [get, reads],
+          [send, code === 429 ? 4 : 1]
+        ] as const) {
+          const server = scripted(status(code))
+          const error = yield* passing(noJitter(failure<unknown, MixError, never>(call(server) as Effect.Effect<unknown, MixError>)))
+          assert.strictEqual(server.requests.length, expected)
+          if (error._tag !== "InvalidRequest") matches(error, { attempts: expected })
+        }
+      })
+    )
+  }
+
+  it.effect("503 with Retry-After: a send is tried again, because the server did not take it", () =>
+    Effect.gen(function* () {
+      const server = scripted([status(503, { "retry-after": "1" }), json(row)])
+      yield* passing(send(server))
+      assert.deepStrictEqual(times(server), [0, 1000])
+    })
+  )
+
+  const faults: ReadonlyArray<readonly [name: string, answer: Answer, reads: number, sends: number, outcome: string]> = [
+    ["ECONNREFUSED", fault("ECONNREFUSED"), 4, 4, "notSent"],
+    ["ENOTFOUND", fault("ENOTFOUND"), 2, 2, "notSent"],
+    ["EAI_AGAIN", fault("EAI_AGAIN"), 4, 4, "notSent"],
+    ["UND_ERR_CONNECT_TIMEOUT", fault("UND_ERR_CONNECT_TIMEOUT"), 4, 4, "notSent"],
+    ["EHOSTUNREACH", fault("EHOSTUNREACH"), 4, 4, "notSent"],
+    ["111 EMFILE", fault("EMFILE"), 4, 4, "notSent"],
+    ["ECONNRESET", fault("ECONNRESET"), 4, 1, "unknown"],
+    ["EPIPE", fault("EPIPE"), 4, 1, "unknown"],
+    ["UND_ERR_SOCKET", fault("UND_ERR_SOCKET"), 4, 1, "unknown"],
+    ["104 UND_ERR_HEADERS_TIMEOUT", fault("UND_ERR_HEADERS_TIMEOUT"), 4, 1, "unknown"],
+    ["HPE_INVALID_CONSTANT", fault("HPE_INVALID_CONSTANT"), 4, 1, "unknown"],
+    ["an error of no kind", { cause: "no error at all" }, 4, 1, "unknown"],
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", fault("DEPTH_ZERO_SELF_SIGNED_CERT"), 1, 1, "notSent"],
+    ["CERT_HAS_EXPIRED", fault("CERT_HAS_EXPIRED"), 1, 1, "notSent"],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", fault("ERR_TLS_CERT_ALTNAME_INVALID"), 1, 1, "notSent"],
+    ["a body that breaks off", brokenBody, 4, 1, "unknown"],
+    ["a body that is no JSON", { body: "oops" }, 1, 1, "unknown"],
+    ["an empty body", { body: "" }, 1, 1, "unknown"]
+  ]
+  for (const [name, answer, reads, sends, outcome] of faults) {
+    it.effect(`${name}: ${reads} of a read, ${sends} of a send, whose message is ${outcome}`, () =>
+      Effect.gen(function* () {
+        const read = scripted(answer)
+        matches(yield* passing(noJitter(failure(get(read)))), { attempts: reads })
+        assert.strictEqual(read.requests.length, reads)
+        const sent = scripted(answer)
+        matches(yield* passing(noJitter(failure(send(sent)))), { attempts: sends, outcome })
+        assert.strictEqual(sent.requests.length, sends)
+      })
+    )
+  }
+
+  it.effect("truncated twice, then whole", () =>
+    Effect.gen(function* () {
+      const server = scripted([brokenBody, brokenBody, json([row])])
+      assert.deepStrictEqual(yield* passing(noJitter(get(server))), [row])
+      assert.strictEqual(server.requests.length, 3)
+    })
+  )
+
+  it.effect("different failures one after the other: the last one is told", () =>
+    Effect.gen(function* () {
+      const server = scripted([fault("ECONNREFUSED"), status(502), brokenBody, status(404)])
+      matches(yield* passing(noJitter(failure(get(server)))), { _tag: "NotFound", attempts: 4 })
+    })
+  )
+})
+
+describe("none", () => {
+  it.effect("one attempt, whatever the failure", () =>
+    Effect.gen(function* () {
+      for (const answer of [status(503), status(429, { "retry-after": "1" }), fault("ECONNREFUSED"), brokenBody]) {
+        const server = scripted(answer)
+        matches(yield* failure(get(server).pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none))), { attempts: 1 })
+        assert.strictEqual(server.requests.length, 1)
+      }
+    })
+  )
+})
+
+describe("fromConfig", () => {
+  const fixed = (config: RetryPolicy.RetryConfig, count: number, random = 0) =>
+    Effect.withRandom(delays(RetryPolicy.fromConfig(config), count), Random.fixed([random]))
+
+  it.effect("defaults: 500 ms, times 1.5, at most 60 s, for 600 s", () =>
+    Effect.gen(function* () {
+      const chosen = yield* fixed({}, 1000)
+      assert.deepStrictEqual(chosen.slice(0, 4), [500, 750, 1125, 1687.5])
+      assert.strictEqual(Math.max(...chosen), 60_000)
+      // A retry is decided on while less than 600 s have passed since the first failure.
+      const passed = chosen.reduce((sum, delay) => sum + delay, 0)
+      assert.isAtLeast(passed, 600_000)
+      assert.isBelow(passed - (chosen.at(-1) as number), 600_000)
+    })
+  )
+
+  it.effect("up to a second at random is added, within maxInterval", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* fixed({ maxInterval: 2000 }, 5, 0.5), [1000, 1250, 1625, 2000, 2000])
+    })
+  )
+
+  it.effect("initialInterval, exponent, maxInterval and maxElapsedTime", () =>
+    Effect.gen(function* () {
+      const config = { initialInterval: "1 second", exponent: 3, maxInterval: "20 seconds", maxElapsedTime: "1 minute" }
+      assert.deepStrictEqual(yield* fixed(config as RetryPolicy.RetryConfig, 10), [1000, 3000, 9000, 20_000, 20_000, 20_000])
+      assert.deepStrictEqual(yield* fixed({ maxElapsedTime: 0 }, 10), [])
+      assert.deepStrictEqual(yield* fixed({ exponent: 1, maxElapsedTime: 1400 }, 10), [500, 500, 500])
+    })
+  )
+
+  /** How many requests a call made when its first two answers failed. */
+  const attempts = (answer: Answer, config: RetryPolicy.RetryConfig, call: typeof get | typeof send = get) =>
+    Effect.gen(function* () {
+      const server = scripted([answer, answer, json(call === get ? [row] : row)])
+      const policy = RetryPolicy.fromConfig({ initialInterval: 1, ...config })
+      yield* passing(Effect.exit((call(server) as Effect.Effect<unknown, MixError>).pipe(RetryPolicy.withRetryPolicy(policy))))
+      return server.requests.length
+    })
+
+  it.effect("statusCodes: single ones, and a whole kind in either case", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* attempts(status(501), {}), 3)
+      assert.strictEqual(yield* attempts(status(408), {}), 3)
+      assert.strictEqual(yield* attempts(status(404), {}), 1)
+      assert.strictEqual(yield* attempts(status(404), { statusCodes: ["404"] }), 3)
+      assert.strictEqual(yield* attempts(status(503), { statusCodes: ["404"] }), 1)
+      assert.strictEqual(yield* attempts(status(418), { statusCodes: ["4xx"] }), 3)
+      assert.strictEqual(yield* attempts(status(429), { statusCodes: [] }), 1)
+    })
+  )
+
+  it.effect("retryConnectionErrors", () =>
+    Effect.gen(function* () {
+      for (const answer of [fault("ECONNRESET"), fault("ECONNREFUSED"), fault("UND_ERR_HEADERS_TIMEOUT"), brokenBody]) {
+        assert.strictEqual(yield* attempts(answer, {}), 3)
+        assert.strictEqual(yield* attempts(answer, { retryConnectionErrors: false }), 1)
+      }
+      assert.strictEqual(yield* attempts(json({}), {}), 1)
+    })
+  )
+
+  it.effect("a send is never repeated that may have reached the agent", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* attempts(status(500), {}, send), 1)
+      assert.strictEqual(yield* attempts(status(408), {}, send), 1)
+      assert.strictEqual(yield* attempts(fault("ECONNRESET"), {}, send), 1)
+      assert.strictEqual(yield* attempts(brokenBody, {}, send), 1)
+      assert.strictEqual(yield* attempts(fault("ECONNREFUSED"), {}, send), 3)
+      assert.strictEqual(yield* attempts(status(429), {}, send), 3)
+      assert.strictEqual(yield* attempts(status(503, { "retry-after": "1" }), {}, send), 3)
+      assert.strictEqual(yield* attempts(status(202), { statusCodes: ["2XX"] }, send), 1)
+    })
+  )
+
+  it.effect("Retry-After and the deadline hold besides", () =>
+    Effect.gen(function* () {
+      const server = scripted([status(503, { "retry-after": "7" }), json([])])
+      yield* passing(get(server).pipe(RetryPolicy.withRetryPolicy(RetryPolicy.fromConfig())))
+      assert.deepStrictEqual(times(server), [0, 7000])
+
+      const down = scripted(status(503))
+      const error = yield* passing(
+        failure(get(down, { deadline: "10 seconds" }).pipe(RetryPolicy.withRetryPolicy(RetryPolicy.fromConfig())))
+      )
+      matches(error, { _tag: "ServerError", attempts: down.requests.length })
+      assert.isAtMost(times(down).at(-1) as number, 10_000)
+    })
+  )
+
+  const bad: ReadonlyArray<readonly [string, unknown]> = [
+    ["exponent", 0],
+    ["exponent", 0.5],
+    ["exponent", -1],
+    ["exponent", Number.NaN],
+    ["exponent", Number.POSITIVE_INFINITY],
+    ["exponent", "2"],
+    ["initialInterval", Number.NaN],
+    ["initialInterval", -1],
+    ["initialInterval", Number.POSITIVE_INFINITY],
+    ["initialInterval", "soon"],
+    ["maxInterval", Number.NaN],
+    ["maxInterval", -1],
+    ["maxInterval", Number.POSITIVE_INFINITY],
+    ["maxElapsedTime", Number.NaN],
+    ["maxElapsedTime", -1],
+    ["maxElapsedTime", Number.POSITIVE_INFINITY],
+    ["maxElapsedTime", "later"],
+    ["statusCodes", ["5X"]],
+    ["statusCodes", ["600"]],
+    ["statusCodes", ["429 "]],
+    ["statusCodes", [""]]
+  ]
+  for (const [name, value] of bad) {
+    it(`28 ${name} of ${typeof value === "string" ? `"${value}"` : JSON.stringify(value) === "null" ? value : JSON.stringify(value)} is a RangeError`, () => {
+      assert.throws(() => RetryPolicy.fromConfig({ [name]: value }), RangeError, /RetryPolicy\.fromConfig/)
+    })
+  }
+})
+
+describe("which policy holds", () => {
+  const down = () => scripted(status(503))
+  const twice = RetryPolicy.fromConfig({ initialInterval: 1, maxElapsedTime: 0.5 })
+
+  it.effect("withRetryPolicy on an effect, data first and data last", () =>
+    Effect.gen(function* () {
+      const server = down()
+      yield* withService(server, (messages) =>
+        Effect.gen(function* () {
+          yield* failure(RetryPolicy.withRetryPolicy(messages.getHistory(), RetryPolicy.none))
+          assert.strictEqual(server.requests.length, 1)
+          yield* failure(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none)))
+          assert.strictEqual(server.requests.length, 2)
+        })
+      )
+    })
+  )
+
+  it.effect("withRetryPolicy on a stream holds for every page of it, data first and data last", () =>
+    Effect.gen(function* () {
+      const page = (from: number) =>
+        json(Array.from({ length: 2 }, (_, index) => ({ ...row, id: `m${from + index}` })))
+      for (const style of ["first", "last"]) {
+        const server = scripted([page(0), status(503)])
+        yield* withService(server, (messages) =>
+          Effect.gen(function* () {
+            const stream = messages.streamHistory({ pageSize: 2 })
+            const error = yield* failure(
+              Stream.runDrain(
+                style === "first"
+                  ? RetryPolicy.withRetryPolicy(stream, RetryPolicy.none)
+                  : stream.pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none))
+              )
+            )
+            matches(error, { _tag: "ServerError", attempts: 1 })
+            assert.isDefined(error.cursor)
+            assert.strictEqual(server.requests.length, 2)
+          })
+        )
+      }
+    })
+  )
+
+  it.effect("each page of a stream has retries of its own, and nothing comes twice", () =>
+    Effect.gen(function* () {
+      const rows = Array.from({ length: 6 }, (_, index) => ({ ...row, id: `m${index}` }))
+      let failed = false
+      const server = scripted(({ url }) => {
+        failed = !failed
+        if (failed) return status(503)
+        const { searchParams } = new URL(url)
+        const offset = Number(searchParams.get("offset"))
+        return json(rows.slice(offset, offset + Number(searchParams.get("limit"))))
+      })
+      const ids = yield* passing(
+        noJitter(
+          withService(server, (messages) =>
+            messages.streamHistory({ pageSize: 2 }).pipe(
+              Stream.map(({ id }) => id),
+              Stream.runCollect
+            )
+          )
+        )
+      )
+      assert.deepStrictEqual(
+        [...ids],
+        rows.map(({ id }) => id)
+      )
+    })
+  )
+
+  it.effect("a layer around the program", () =>
+    Effect.gen(function* () {
+      const server = down()
+      yield* failure(get(server).pipe(Effect.provide(RetryPolicy.layer(RetryPolicy.none))))
+      assert.strictEqual(server.requests.length, 1)
+    })
+  )
+
+  it.effect("a layer around the service's layer, of which the program sees nothing", () =>
+    Effect.gen(function* () {
+      const server = down()
+      const live = MessagesHttp.layer().pipe(
+        Layer.provide(RetryPolicy.layer(RetryPolicy.none)),
+        Layer.provide(server.layer),
+        Layer.provide(environment())
+      )
+      yield* failure(Effect.flatMap(MessagesService, (messages) => messages.getHistory()).pipe(Effect.provide(live)))
+      assert.strictEqual(server.requests.length, 1)
+    })
+  )
+
+  it.effect("the one nearest to the call wins over the one at build", () =>
+    Effect.gen(function* () {
+      const server = down()
+      const live = MessagesHttp.layer().pipe(
+        Layer.provide(RetryPolicy.layer(RetryPolicy.none)),
+        Layer.provide(server.layer),
+        Layer.provide(environment())
+      )
+      const program = Effect.flatMap(MessagesService, (messages) =>
+        messages.getHistory().pipe(RetryPolicy.withRetryPolicy(twice))
+      )
+      yield* passing(failure(program.pipe(Effect.provide(live))))
+      assert.strictEqual(server.requests.length, 2)
+    })
+  )
+
+  it.effect("a policy holds for what it surrounds only", () =>
+    Effect.gen(function* () {
+      const server = down()
+      yield* withService(server, (messages) =>
+        Effect.gen(function* () {
+          yield* failure(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none)))
+          yield* passing(noJitter(failure(messages.getHistory())))
+          assert.strictEqual(server.requests.length, 1 + 4)
+        })
+      )
+    })
+  )
+})
+
+describe("budget", () => {
+  const many = 400
+
+  it.effect("150 400 concurrent reads of a server that is down make at most 500 requests; then successes refill it", () =>
+    Effect.gen(function* () {
+      let down = true
+      const server = scripted(() => (down ? status(503) : json([])))
+      yield* noJitter(
+        withService(server, (messages) =>
+          Effect.gen(function* () {
+            const errors = yield* Effect.all(
+              Array.from({ length: many }, () => failure(messages.getHistory())),
+              { concurrency: "unbounded" }
+            )
+            assert.isAtMost(server.requests.length, 500)
+            assert.strictEqual(server.requests.length, many + 100)
+            const exhausted = errors.filter((error) => "budgetExhausted" in error && error.budgetExhausted === true)
+            assert.isAtLeast(exhausted.length, many - 100)
+
+            const before = server.requests.length
+            matches(yield* failure(messages.getHistory()), { attempts: 1, budgetExhausted: true })
+            assert.strictEqual(server.requests.length, before + 1)
+
+            down = false
+            yield* Effect.repeatN(messages.getHistory(), 4)
+            down = true
+            matches(yield* failure(messages.getHistory()), { attempts: 2, budgetExhausted: true })
+
+            down = false
+            yield* Effect.repeatN(messages.getHistory(), 14)
+            down = true
+            const last = yield* failure(messages.getHistory())
+            matches(last, { attempts: 4 })
+            assert.isUndefined((last as ServerError).budgetExhausted)
+          })
+        )
+      )
+    })
+  )
+
+  it.effect("what is not retried spends nothing and says nothing of the budget", () =>
+    Effect.gen(function* () {
+      const server = scripted(status(404))
+      yield* withService(server, (messages) =>
+        Effect.gen(function* () {
+          for (let index = 0; index < 150; index++) {
+            assert.isUndefined(((yield* failure(messages.getHistory())) as ServerError).budgetExhausted)
+          }
+        })
+      )
+    })
+  )
+
+  it.effect("each layer has its own", () =>
+    Effect.gen(function* () {
+      const one = scripted(status(503))
+      const drained = yield* noJitter(
+        withService(one, (messages) =>
+          Effect.all(
+            Array.from({ length: many }, () => failure(messages.getHistory())),
+            { concurrency: "unbounded" }
+          )
+        )
+      )
+      assert.isTrue(drained.some((error) => "budgetExhausted" in error && error.budgetExhausted === true))
+      const other = scripted(status(503))
+      matches(yield* noJitter(failure(get(other))), { attempts: 4 })
+    })
+  )
+})
+
+it.effect("attempts and elapsed are told of every failure", () =>
+  Effect.gen(function* () {
+    const server = scripted([{ ...status(503), latency: 40 }, { ...status(404), latency: 2 }])
+    const error = yield* passing(Effect.withRandom(failure(get(server)), Random.fixed([0.4])))
+    matches(error, { _tag: "NotFound", attempts: 2, elapsed: 40 + 100 + 2 })
+    const once = yield* passing(failure(send(scripted({ ...never }), { sendTimeout: Duration.millis(70) })))
+    matches(once, { _tag: "RequestTimeout", attempts: 1, elapsed: 70, outcome: "unknown", scope: "deadline" })
+  })
+)
