@@ -1,130 +1,36 @@
-/** The command line: flags, their help, and what they ask for. */
-import { stripVTControlCharacters } from "node:util"
-import * as Args from "@effect/cli/Args"
+/** The command: what each flag asks for. */
 import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
 import { type HistoryCursor, SessionId } from "@mix-effect/core"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import * as Export from "./Export.ts"
-import type { Mode } from "./ExportFile.ts"
 import { UsageError } from "./Failure.ts"
-import { type Channel, Output } from "./Output.ts"
+import * as Flags from "./Flags.ts"
+import * as Output from "./Output.ts"
 import * as Pages from "./Pages.ts"
 import * as Render from "./Render.ts"
 import { send } from "./Send.ts"
 import * as Server from "./Server.ts"
 import { heading, tour } from "./Tour.ts"
 
-const integer = (name: string, from: number, to: number) =>
-  Options.integer(name).pipe(
-    Options.mapEffect((value) =>
-      value >= from && value <= to
-        ? Effect.succeed(value)
-        : Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name} must be from ${from} to ${to}`)))
-    )
-  )
-
-const config = {
-  server: Options.text("server").pipe(
-    Options.withPseudoName("URL"),
-    Options.withDescription(
-      "The Mix backend, as in http://localhost:8088. Default: MIX_SERVER_URL, else an embedded one."
-    ),
-    Options.optional
-  ),
-  out: Options.text("out").pipe(
-    Options.withPseudoName("FILE"),
-    Options.withDescription("Write JSON, one message a line, to this file instead of the screen."),
-    Options.optional
-  ),
-  resume: Options.boolean("resume").pipe(
-    Options.withDescription(
-      "With --out: go on where an export that was interrupted, or reached its --limit, left the file."
-    )
-  ),
-  force: Options.boolean("force").pipe(Options.withDescription("With --out: replace a file that exists.")),
-  limit: integer("limit", 1, Number.MAX_SAFE_INTEGER).pipe(
-    Options.withPseudoName("N"),
-    Options.withDescription("Stop after so many messages; with --resume, those that the file holds already count."),
-    Options.optional
-  ),
-  pageSize: integer("page-size", 1, 1000).pipe(
-    Options.withPseudoName("N"),
-    Options.withDescription("How many messages to ask for at a time, from 1 to 1000. Default: 100."),
-    Options.optional
-  ),
-  prefetch: integer("prefetch", 0, 64).pipe(
-    Options.withPseudoName("N"),
-    Options.withDescription("How many pages to ask for ahead, from 0 to 64. Default: 0."),
-    Options.optional
-  ),
-  session: Options.text("session").pipe(
-    Options.withPseudoName("ID"),
-    Options.withDescription("List this session, oldest message first, instead of the history."),
-    Options.optional
-  ),
-  send: Options.text("send").pipe(
-    Options.withPseudoName("ID"),
-    Options.withDescription("Send TEXT to this session and show the reply, instead of the history."),
-    Options.optional
-  ),
-  text: Args.text({ name: "TEXT" }).pipe(
-    Args.withDescription("What to send, in quotes; it cannot begin with two dashes."),
-    Args.repeated
-  )
-}
-
-export type Flags = Command.Command.ParseConfig<typeof config>
-
-/** The rules between flags: what is wrong with them, if anything. */
-export const objection = (flags: Flags): string | undefined => {
-  const given = (...names: ReadonlyArray<"limit" | "out" | "pageSize" | "prefetch" | "session">) =>
-    names.some((name) => flags[name]._tag === "Some")
-  const ownsFile = flags.resume || flags.force
-  // The parser takes a flag that it does not know, and a flag without its value, for text.
-  const unknown = flags.text.find((text) => /^--\w/.test(text)) ?? flags.text[Option.isSome(flags.send) ? 1 : 0]
-  if (unknown !== undefined) {
-    return unknown.startsWith("--")
-      ? `${unknown} is no flag, or lacks its value`
-      : `what is "${unknown}"? One text may follow --send ID, in quotes`
-  }
-  if (Option.isSome(flags.send)) {
-    if (flags.text.length === 0) return "--send needs a text: --send ID TEXT"
-    return given("limit", "out", "pageSize", "prefetch", "session") || ownsFile
-      ? "--send goes with --server only"
-      : undefined
-  }
-  if (ownsFile && !given("out")) return "--resume and --force need --out FILE"
-  if (flags.resume && flags.force) return "--resume and --force exclude each other"
-  if (given("session") && (given("pageSize", "prefetch") || flags.resume)) {
-    return "--session is one request: --page-size, --prefetch and --resume do not go with it"
-  }
-  return undefined
-}
-
-const modeOf = ({ force, resume }: Flags): Mode => (resume ? "resume" : force ? "replace" : "refuse")
-
 /** To the screen, or to the file that `--out` names. */
 const write = <E, R>(
-  flags: Flags,
+  flags: Flags.Flags,
   render: Render.Renderer,
   pages: (from: Option.Option<HistoryCursor>, limit: number) => Stream.Stream<Pages.Page, E, R>
 ) => {
   const limit = Option.getOrElse(flags.limit, () => Number.POSITIVE_INFINITY)
   return Option.match(flags.out, {
     onNone: () => Effect.asVoid(Export.toScreen(pages(Option.none(), limit), render)),
-    onSome: (path) => Export.toFile({ path, mode: modeOf(flags), limit, pages })
+    onSome: (path) => Export.toFile({ path, mode: Flags.modeOf(flags), limit, pages })
   })
 }
 
-const listSession = (flags: Flags, id: string) =>
+const listSession = (flags: Flags.Flags, id: string) =>
   write(flags, Render.sessionLine, (_, limit) => Pages.session(SessionId.make(id), limit))
 
-const streamHistory = (flags: Flags) =>
+const streamHistory = (flags: Flags.Flags) =>
   write(flags, Render.historyLine, (from, limit) =>
     Pages.history({
       pageSize: Option.getOrElse(flags.pageSize, () => 100),
@@ -134,7 +40,7 @@ const streamHistory = (flags: Flags) =>
     })
   )
 
-const obey = (flags: Flags, isEmbedded: boolean) => {
+const obey = (flags: Flags.Flags, isEmbedded: boolean) => {
   if (Option.isSome(flags.send)) {
     return send(SessionId.make(flags.send.value), flags.text.join(" "))
   }
@@ -148,30 +54,17 @@ const obey = (flags: Flags, isEmbedded: boolean) => {
     : streamHistory(flags)
 }
 
-const command = Command.make("history-export", config, (flags) =>
+const command = Command.make("history-export", Flags.config, (flags) =>
   Effect.gen(function* () {
-    const wrong = objection(flags)
+    const wrong = Flags.objection(flags)
     if (wrong !== undefined) return yield* new UsageError({ message: wrong })
     const { isEmbedded, layer } = yield* Server.choose(flags.server)
     yield* Effect.provide(obey(flags, isEmbedded), layer)
   })
 ).pipe(Command.withDescription("Streams the whole message history of a Mix backend to the screen or to a file."))
 
-/** What @effect/cli says goes where all else goes: without colours where there is no terminal, and errors on one line. */
-const quietConsole = Effect.gen(function* () {
-  const { stderr, stdout } = yield* Output
-  const console = yield* Effect.console
-  const write = (channel: Channel, label: string) => (text: unknown) =>
-    channel.columns.pipe(
-      Effect.map((columns) => (Option.isSome(columns) ? String(text) : stripVTControlCharacters(String(text)))),
-      Effect.flatMap((text) => channel.write(`${label}${text.trim()}\n`)),
-      Effect.ignore
-    )
-  return { ...console, log: write(stdout, ""), error: write(stderr, "error: ") }
-})
-
 /** Parses and obeys a command line: `process.argv`, whole. */
 export const run = (argv: ReadonlyArray<string>) =>
-  Effect.flatMap(quietConsole, (console) =>
+  Effect.flatMap(Output.console, (console) =>
     Effect.withConsole(Command.run(command, { name: "history-export", version: "0.0.0" })(argv), console)
   )

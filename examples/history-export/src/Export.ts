@@ -18,8 +18,7 @@ export const toScreen = Effect.fn("toScreen")(function* <E, R>(pages: Stream.Str
     Effect.gen(function* () {
       const columns = yield* stdout.columns
       const text = page.messages.map((message) => `${render(message, columns)}\n`).join("")
-      yield* progress.page(page.messages.length)
-      yield* progress.aside(stdout.write(text))
+      yield* progress.aside(Effect.zipRight(stdout.write(text), progress.page(page.messages.length)))
     })
   )
 }, Effect.scoped)
@@ -40,9 +39,9 @@ const summary = (path: string, limit: number, file: ExportFile.ExportFile, exit:
     const resumable = Option.isSome(yield* file.cursor)
     const how = Exit.isFailure(exit)
       ? `incomplete; the same command with ${resumable ? "--resume goes on" : "--force starts again"}`
-      : resumable && messages >= limit
-        ? "as many as --limit allows; --resume with a higher one goes on"
-        : "complete"
+      : messages < limit
+        ? "complete"
+        : `as many as --limit allows${resumable ? "; --resume with a higher one goes on" : ""}`
     yield* note(`${path}: ${messages} ${messages === 1 ? "message" : "messages"}, ${how}`)
   })
 
@@ -52,7 +51,8 @@ export const toFile = Effect.fn("toFile")(function* <E, R>({ limit, mode, pages,
   yield* Effect.gen(function* () {
     const progress = yield* Progress.make
     yield* Stream.runForEach(pages(yield* file.cursor, left), (page) =>
-      Effect.zipRight(file.append(page), progress.page(page.messages.length))
+      // What was written is counted, even if Ctrl-C comes in between.
+      Effect.uninterruptible(Effect.zipRight(file.append(page), progress.page(page.messages.length)))
     )
   }).pipe(
     Effect.scoped,

@@ -1,4 +1,5 @@
 /** Stdout and stderr as a service, so that tests can read what a person would see. */
+import { stripVTControlCharacters } from "node:util"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -50,3 +51,16 @@ export const print = (...lines: ReadonlyArray<string>): Effect.Effect<void, Outp
 /** Tells the person at the terminal something. That nobody is there to read it is no failure. */
 export const note = (line: string): Effect.Effect<void, never, Output> =>
   Effect.flatMap(Output, ({ stderr }) => Effect.ignore(stderr.write(`${line}\n`)))
+
+/** What @effect/cli says goes where all else goes: without colours where there is no terminal, and errors on one line. */
+export const console = Effect.gen(function* () {
+  const { stderr, stdout } = yield* Output
+  const original = yield* Effect.console
+  const write = (channel: Channel, label: string) => (text: unknown) =>
+    channel.columns.pipe(
+      Effect.map((columns) => (Option.isSome(columns) ? String(text) : stripVTControlCharacters(String(text)))),
+      Effect.flatMap((text) => channel.write(`${label}${text.trim()}\n`)),
+      Effect.ignore
+    )
+  return { ...original, log: write(stdout, ""), error: write(stderr, "error: ") }
+})

@@ -1,5 +1,6 @@
 /** What is exported, page by page: the history, or one session. */
 import { type BackendMessage, type HistoryCursor, MessagesService, type SessionId } from "@mix-effect/core"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 
@@ -37,21 +38,21 @@ export interface HistoryOptions {
 }
 
 export const history = ({ from, limit, pageSize, prefetch }: HistoryOptions) =>
-  MessagesService.pipe(
-    Stream.flatMap((messages) =>
+  Stream.unwrap(
+    Effect.map(MessagesService, (messages) =>
       messages.streamHistoryPages({
         pageSize: Math.max(1, Math.min(pageSize, limit)),
         prefetch,
         from: Option.getOrUndefined(from)
       })
-    ),
+    )
+  ).pipe(
     Stream.map(({ cursor, messages }): Page => ({ messages, cursor: Option.some(cursor) })),
     take(limit)
   )
 
 export const session = (id: SessionId, limit: number) =>
-  MessagesService.pipe(
-    Stream.mapEffect((messages) => messages.listSession({ id })),
+  Stream.fromEffect(Effect.flatMap(MessagesService, (messages) => messages.listSession({ id }))).pipe(
     Stream.map((messages): Page => ({ messages, cursor: Option.none() })),
     take(limit)
   )

@@ -1,8 +1,7 @@
 /** What a newcomer sees besides the history: the other two operations, on the embedded server. */
 import { MessagesService } from "@mix-effect/core"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import { print } from "./Output.ts"
+import { Output, print } from "./Output.ts"
 import * as Render from "./Render.ts"
 import { send } from "./Send.ts"
 
@@ -19,7 +18,8 @@ export const tour = Effect.gen(function* () {
   const list = yield* messages.listSession({ id })
   yield* print("")
   yield* heading(`listSession: the last ${shown} of ${list.length} messages of session ${id}`)
-  yield* print(...list.slice(-shown).map((message) => Render.sessionLine(message, Option.none())))
+  const columns = yield* Effect.flatMap(Output, ({ stdout }) => stdout.columns)
+  yield* print(...list.slice(-shown).map((message) => Render.sessionLine(message, columns)))
 
   const text = "Thank you, that is all for today."
   yield* print("")

@@ -52,10 +52,10 @@ describe("Progress", () => {
       const lines = text.split("\r\u001b[K")
       assert.deepStrictEqual(lines, [
         "",
-        "0 messages, 0 pages, 0/s, 0.0…",
-        "0 messages, 0 pages, 0/s, 0.2…",
+        "0 messages, 0 pages, 0/s, 0.…",
+        "0 messages, 0 pages, 0/s, 0.…",
         "",
-        "100 messages, 1 page, 400/s, …",
+        "100 messages, 1 page, 400/s,…",
         "100 messages, 1 page, 400/s, 0.3 s\n"
       ])
     })
@@ -64,7 +64,7 @@ describe("Progress", () => {
   it.effect("has nothing to say of an export that failed before its first page", () =>
     Effect.gen(function* () {
       assert.strictEqual(yield* watched(undefined, () => Effect.fail("no")), "")
-      assert.match(yield* watched(80, () => Effect.fail("no")), /\r\u001b\[K$/)
+      assert.isTrue((yield* watched(80, () => Effect.fail("no"))).endsWith("\r\u001b[K"))
     })
   )
 })

@@ -39,7 +39,8 @@ const cases = [
   {
     name: "a page of HTML instead of JSON",
     url: answering(html),
-    message: "getHistory: cannot read the reply (200, contentType): is the server url that of a Mix backend?"
+    message:
+      "getHistory: cannot read the reply (200, contentType): expected application/json in UTF-8, got html: is the server url that of a Mix backend?"
   },
   {
     name: "a redirect",
@@ -76,12 +77,12 @@ const cases = [
   {
     name: "JSON of another service",
     url: answering(FaultServer.json({ items: [] })),
-    message: "getHistory: cannot read the reply (200, schema): expected an array, got an object"
+    message: "getHistory: cannot read the reply (200, schema): expected an array or null, got an object"
   },
   {
     name: "text that is no JSON",
     url: answering(FaultServer.text("[{", { headers: [["Content-Type", "application/json"]] })),
-    message: "getHistory: cannot read the reply (200, malformed)"
+    message: "getHistory: cannot read the reply (200, malformed): expected JSON, got something else"
   }
 ]
 
@@ -136,7 +137,7 @@ describe("bad usage", () => {
     ],
     [["--send", "s1"], "--send needs a text: --send ID TEXT (--help shows all flags)"],
     [["--send", "s1", "Hello", "--limit", "1"], "--send goes with --server only (--help shows all flags)"],
-    [["--limit", "0"], "--limit must be from 1 to 9007199254740991"],
+    [["--limit", "0"], "--limit must be 1 or more"],
     [["--page-size", "1001"], "--page-size must be from 1 to 1000"],
     [["--prefetch", "65"], "--prefetch must be from 0 to 64"],
     [["--resume"], "--resume and --force need --out FILE (--help shows all flags)"],

@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { HistoryCursor } from "./HistoryCursor.ts"
@@ -27,17 +28,6 @@ export type Operation = typeof Operation.Type
  * @category schemas
  */
 export const Operation = Schema.Literal("getHistory", "listSession", "send", "streamHistory", "followHistory")
-
-/** Where each operation goes. Routes are templates: no id ever stands in one. */
-const endpoints = {
-  getHistory: { method: "GET", route: "/api/messages/history" },
-  listSession: { method: "GET", route: "/api/sessions/{id}/messages" },
-  send: { method: "POST", route: "/api/sessions/{id}/messages" },
-  streamHistory: { method: "GET", route: "/api/messages/history" },
-  followHistory: { method: "GET", route: "/api/messages/history" }
-} as const
-
-type Endpoint = (typeof endpoints)[Operation]
 
 /**
  * What became of the message of a failed `send`:
@@ -105,6 +95,51 @@ const reply = {
   bodyKind: Schema.optional(Schema.Literal("text", "html", "empty", "other"))
 }
 
+/** Where a request goes. The route is a template: no id ever stands in one. */
+interface Endpoint {
+  readonly method: "GET" | "POST"
+  readonly route: string
+}
+
+const history: Endpoint = { method: "GET", route: "/api/messages/history" }
+
+const endpoints: Readonly<Record<Operation, Endpoint>> = {
+  getHistory: history,
+  listSession: { method: "GET", route: "/api/sessions/{id}/messages" },
+  send: { method: "POST", route: "/api/sessions/{id}/messages" },
+  streamHistory: history,
+  followHistory: history
+}
+
+interface HttpErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields>
+  extends Schema.Class<
+    Self,
+    Fields,
+    Schema.Struct.Encoded<Fields>,
+    Schema.Struct.Context<Fields>,
+    Schema.Struct.Constructor<Omit<Fields, "_tag">>,
+    object,
+    Cause.YieldableError & Endpoint
+  > {
+  readonly _tag: Tag
+}
+
+/** `Schema.TaggedError`, and on it `method` and `route`, which follow from the operation. */
+const httpError =
+  <Self>() =>
+  <const Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) => {
+    const base = Schema.TaggedError<unknown>(`@mix-effect/core/${tag}`)(tag, fields)
+    for (const name of ["method", "route"] as const) {
+      Object.defineProperty(base.prototype, name, {
+        get(this: { readonly operation: Operation }) {
+          return endpoints[this.operation][name]
+        }
+      })
+    }
+    // The types of getters that are defined so, and of a class that is yet to be extended, have to be told.
+    return base as unknown as HttpErrorClass<Self, Tag, { readonly _tag: Schema.tag<Tag> } & Fields>
+  }
+
 /** A message is a line for a person: never longer than this, whatever the server wrote. */
 const maxMessage = 298
 
@@ -160,14 +195,8 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-eff
  * @since 0.1.0
  * @category errors
  */
-export class BadRequest extends Schema.TaggedError<BadRequest>("@mix-effect/core/BadRequest")("BadRequest", reply) {
+export class BadRequest extends httpError<BadRequest>()("BadRequest", reply) {
   readonly status = 400
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
   get isRetryable(): boolean {
     return false
   }
@@ -182,17 +211,8 @@ export class BadRequest extends Schema.TaggedError<BadRequest>("@mix-effect/core
  * @since 0.1.0
  * @category errors
  */
-export class Unauthorized extends Schema.TaggedError<Unauthorized>("@mix-effect/core/Unauthorized")(
-  "Unauthorized",
-  reply
-) {
+export class Unauthorized extends httpError<Unauthorized>()("Unauthorized", reply) {
   readonly status = 401
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
   get isRetryable(): boolean {
     return false
   }
@@ -209,14 +229,8 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>("@mix-effect/
  * @since 0.1.0
  * @category errors
  */
-export class NotFound extends Schema.TaggedError<NotFound>("@mix-effect/core/NotFound")("NotFound", reply) {
+export class NotFound extends httpError<NotFound>()("NotFound", reply) {
   readonly status = 404
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
   get isRetryable(): boolean {
     return false
   }
@@ -232,14 +246,8 @@ export class NotFound extends Schema.TaggedError<NotFound>("@mix-effect/core/Not
  * @since 0.1.0
  * @category errors
  */
-export class RateLimited extends Schema.TaggedError<RateLimited>("@mix-effect/core/RateLimited")("RateLimited", reply) {
+export class RateLimited extends httpError<RateLimited>()("RateLimited", reply) {
   readonly status = 429
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
   get isRetryable(): boolean {
     return true
   }
@@ -254,16 +262,10 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("@mix-effect/co
  * @since 0.1.0
  * @category errors
  */
-export class ServerError extends Schema.TaggedError<ServerError>("@mix-effect/core/ServerError")("ServerError", {
+export class ServerError extends httpError<ServerError>()("ServerError", {
   ...reply,
   status: Schema.Int
 }) {
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
   /** 500, 502, 503 and 504 may pass; 501 and 505 will not. */
   get isRetryable(): boolean {
     return [500, 502, 503, 504].includes(this.status) && harmless(this)
@@ -279,21 +281,12 @@ export class ServerError extends Schema.TaggedError<ServerError>("@mix-effect/co
  * @since 0.1.0
  * @category errors
  */
-export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("@mix-effect/core/UnexpectedStatus")(
-  "UnexpectedStatus",
-  {
-    ...reply,
-    status: Schema.Int,
-    /** The beginning of the body, at most 2 KiB. */
-    body: Schema.optional(Schema.String)
-  }
-) {
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
+export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedStatus", {
+  ...reply,
+  status: Schema.Int,
+  /** The beginning of the body, at most 2 KiB. */
+  body: Schema.optional(Schema.String)
+}) {
   /** Only 408, and only of a read: the server gave up waiting for a request that changes nothing. */
   get isRetryable(): boolean {
     return this.status === 408 && this.operation !== "send"
@@ -312,28 +305,19 @@ export class UnexpectedStatus extends Schema.TaggedError<UnexpectedStatus>("@mix
  * @since 0.1.0
  * @category errors
  */
-export class ConnectionError extends Schema.TaggedError<ConnectionError>("@mix-effect/core/ConnectionError")(
-  "ConnectionError",
-  {
-    ...exchange,
-    /** The engine's word for it, such as `ECONNREFUSED`; `UNKNOWN` where it has none. */
-    code: Schema.String,
-    /** How far the request got: no connection, or no reply to what was sent. (A reply that breaks off is `truncated`.) */
-    phase: Schema.Literal("connect", "headers"),
-    /** `host:port` of the server. */
-    address: Schema.String,
-    /** What to look at first. */
-    hint: Schema.optional(Schema.String),
-    /** `false` where trying again cannot help: a certificate that is not trusted, a proxy that refuses. */
-    transient: Schema.optionalWith(Schema.Boolean, { default: () => true })
-  }
-) {
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
+export class ConnectionError extends httpError<ConnectionError>()("ConnectionError", {
+  ...exchange,
+  /** The engine's word for it, such as `ECONNREFUSED`; `UNKNOWN` where it has none. */
+  code: Schema.String,
+  /** How far the request got: no connection, or no reply to what was sent. (A reply that breaks off is `truncated`.) */
+  phase: Schema.Literal("connect", "headers"),
+  /** `host:port` of the server. */
+  address: Schema.String,
+  /** What to look at first. */
+  hint: Schema.optional(Schema.String),
+  /** `false` where trying again cannot help: a certificate that is not trusted, a proxy that refuses. */
+  transient: Schema.optionalWith(Schema.Boolean, { default: () => true })
+}) {
   /** A host that is not found twice is not there. */
   get isRetryable(): boolean {
     return this.transient && harmless(this) && !(this.code === "ENOTFOUND" && this.attempts > 1)
@@ -350,24 +334,15 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>("@mix-e
  * @since 0.1.0
  * @category errors
  */
-export class RequestTimeout extends Schema.TaggedError<RequestTimeout>("@mix-effect/core/RequestTimeout")(
-  "RequestTimeout",
-  {
-    ...exchange,
-    /** What was waited for: the connection, the head of the reply, or the rest of its body. */
-    phase: Schema.Literal("connect", "headers", "body"),
-    /** Which limit was reached: that of one attempt, that of the call with its retries, or one of the HTTP engine's own. */
-    scope: Schema.Literal("attempt", "deadline", "engine"),
-    /** How long that is; the engine's is not always known. */
-    limit: Schema.optional(Schema.DurationFromMillis)
-  }
-) {
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
+export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout", {
+  ...exchange,
+  /** What was waited for: the connection, the head of the reply, or the rest of its body. */
+  phase: Schema.Literal("connect", "headers", "body"),
+  /** Which limit was reached: that of one attempt, that of the call with its retries, or one of the HTTP engine's own. */
+  scope: Schema.Literal("attempt", "deadline", "engine"),
+  /** How long that is; the engine's is not always known. */
+  limit: Schema.optional(Schema.DurationFromMillis)
+}) {
   get isRetryable(): boolean {
     return this.scope !== "deadline" && harmless(this)
   }
@@ -384,9 +359,7 @@ export class RequestTimeout extends Schema.TaggedError<RequestTimeout>("@mix-eff
  * @since 0.1.0
  * @category errors
  */
-export class ResponseDecodeError extends Schema.TaggedError<ResponseDecodeError>(
-  "@mix-effect/core/ResponseDecodeError"
-)("ResponseDecodeError", {
+export class ResponseDecodeError extends httpError<ResponseDecodeError>()("ResponseDecodeError", {
   ...exchange,
   status: Schema.Int,
   /**
@@ -403,12 +376,6 @@ export class ResponseDecodeError extends Schema.TaggedError<ResponseDecodeError>
   /** The kind of what came, never the value. */
   actual: Schema.optional(Schema.String)
 }) {
-  get method(): Endpoint["method"] {
-    return endpoints[this.operation].method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints[this.operation].route
-  }
   get isRetryable(): boolean {
     return this.reason === "truncated" && harmless(this)
   }
@@ -431,18 +398,12 @@ export class ResponseDecodeError extends Schema.TaggedError<ResponseDecodeError>
  * @since 0.1.0
  * @category errors
  */
-export class ReplyPending extends Schema.TaggedError<ReplyPending>("@mix-effect/core/ReplyPending")("ReplyPending", {
+export class ReplyPending extends httpError<ReplyPending>()("ReplyPending", {
   ...exchange,
   operation: Schema.Literal("send"),
   outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" })
 }) {
   readonly status = 202
-  get method(): Endpoint["method"] {
-    return endpoints.send.method
-  }
-  get route(): Endpoint["route"] {
-    return endpoints.send.route
-  }
   get isRetryable(): boolean {
     return false
   }

@@ -395,7 +395,7 @@ describe("walk", () => {
     })
 
     it.each([
-      ["faster and faster", 10, "noProgress", (n: number) => 10 + n],
+      ["faster and faster", undefined, "noProgress", (n: number) => 3 * n],
       ["by more than a clamped page, steadily", 10, "repeatedPages", () => 13],
       ["by more than a page, where pages are not clamped: it is read with longer ones", undefined, "end", () => 13]
     ] as const)("one whose list grows %s", (_, clamp, end, growth) => {
@@ -405,7 +405,7 @@ describe("walk", () => {
         (model, requests) => model.insert(growth(requests)),
         end
       )
-      assert.isAtMost(server.requests.length, 150)
+      assert.isAtMost(server.requests.length, 250)
     })
 
     it("one that answers every offset with rows that were never read", () => {
@@ -435,10 +435,10 @@ describe("walk", () => {
     })
 
     it("that change places at the end are counted", () => {
-      const swap: Change = once(1, (server) => {
-        server.rows.reverse()
+      const swap: Change = once(3, (server) => {
+        server.rows.push(...server.rows.splice(28, 1))
       })
-      const { end, walk } = flawlessButOrder({ size: 4 }, 10, swap)
+      const { end, walk } = flawlessButOrder({ size: 30 }, 10, swap)
       assert.strictEqual(end, "end")
       assert.isAbove(walk.stats.tiesReordered, 0)
     })

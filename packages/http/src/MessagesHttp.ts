@@ -34,7 +34,7 @@ import * as Reply from "./internal/reply.ts"
 import * as Retry from "./internal/retry.ts"
 import * as Scrub from "./internal/scrub.ts"
 import * as Telemetry from "./internal/telemetry.ts"
-import { fromRequestError } from "./internal/transport.ts"
+import * as Transport from "./internal/transport.ts"
 import * as MixConfig from "./MixConfig.ts"
 import { RetryPolicy } from "./RetryPolicy.ts"
 
@@ -83,6 +83,7 @@ export const make = (
     const budget = new Retry.Budget()
     const { url } = config
     const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port)
+    const address = `${url.hostname}:${port}`
     const credentials = Object.values(config.headers).map(Redacted.value)
     const secrets = [...credentials, ...credentials.map((value) => value.replace(/^Bearer /, ""))]
     const headers = {
@@ -113,14 +114,16 @@ export const make = (
           const progress: Progress = { phase: "headers" }
           const whole = isRead && Duration.lessThan(config.requestTimeout, remaining)
           const limit = whole ? config.requestTimeout : remaining
-          const traced = config.tracePropagation
-            ? HttpClientRequest.setHeaders(request, HttpTraceContext.toHeaders(span))
-            : request
+          const traced =
+            config.tracePropagation && span !== undefined
+              ? HttpClientRequest.setHeaders(request, HttpTraceContext.toHeaders(span))
+              : request
           return client.execute(traced).pipe(
             Effect.provideService(Attempt, progress),
-            Effect.mapError((error) => fromRequestError(call.operation, `${url.hostname}:${port}`, progress, error)),
+            Effect.mapError((error) => Transport.fromRequestError(call.operation, address, progress, error)),
             Effect.timed,
             Effect.flatMap(([elapsed, response]) => {
+              if (response.status === 0) return Effect.fail(Transport.hidden(call.operation, address))
               progress.phase = "body"
               onStatus(response.status)
               const errorBodyLimit = Duration.min(maxErrorBody, Duration.times(Duration.subtract(limit, elapsed), 0.5))

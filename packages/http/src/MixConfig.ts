@@ -177,7 +177,9 @@ export const make = (options: Options = {}): Effect.Effect<MixConfig, ConfigErro
       return yield* Effect.fail(invalid("maxResponseBytes", "must be a positive integer"))
     }
     if (url.protocol === "http:" && !isLoopback(url.hostname) && "authorization" in headers) {
-      yield* Effect.logWarning(`Credentials go to ${url.host} without encryption: the server url begins with http://`)
+      yield* Effect.logWarning(
+        `Credentials go to ${url.host} without encryption: the server url begins with http://`
+      ).pipe(Effect.catchAllDefect(() => Effect.void)) // of a logger that throws
     }
     return {
       serverUrl: url.origin + (url.pathname === "/" ? "" : url.pathname),

@@ -1,5 +1,6 @@
-import { MessagesService } from "@mix-effect/core"
+import * as util from "node:util"
 import { assert, describe, it } from "@effect/vitest"
+import { MessagesService } from "@mix-effect/core"
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
@@ -10,7 +11,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
-import * as util from "node:util"
 import { MessagesHttp, MixConfig } from "../src/index.ts"
 import { environment, failure, json, scripted } from "./scripted.ts"
 
@@ -125,7 +125,7 @@ describe("what is left out", () => {
       const variables = { MIX_SERVER_URL: "nonsense", MIX_BEARER_TOKEN: "bad\n" }
       const config = yield* make({ serverUrl: "https://h.example", bearerToken: Redacted.make("mine") }, variables)
       assert.strictEqual(config.serverUrl, "https://h.example")
-      assert.strictEqual(Redacted.value(config.headers["authorization"] as Redacted.Redacted), "Bearer mine")
+      assert.strictEqual(Redacted.value(config.headers.authorization as Redacted.Redacted), "Bearer mine")
     })
   )
 
@@ -133,7 +133,7 @@ describe("what is left out", () => {
     Effect.gen(function* () {
       const config = yield* make({}, { MIX_SERVER_URL: "https://env.example", MIX_BEARER_TOKEN: "theirs" })
       assert.strictEqual(config.serverUrl, "https://env.example")
-      assert.strictEqual(Redacted.value(config.headers["authorization"] as Redacted.Redacted), "Bearer theirs")
+      assert.strictEqual(Redacted.value(config.headers.authorization as Redacted.Redacted), "Bearer theirs")
     })
   )
 
@@ -167,7 +167,8 @@ describe("what is left out", () => {
         flattened: {
           [ConfigProvider.FlatConfigProviderTypeId]: ConfigProvider.FlatConfigProviderTypeId,
           patch: { _tag: "Empty" },
-          load: () => Effect.fail(ConfigError.SourceUnavailable(["MIX_SERVER_URL"], "the vault is closed", Cause.empty)),
+          load: () =>
+            Effect.fail(ConfigError.SourceUnavailable(["MIX_SERVER_URL"], "the vault is closed", Cause.empty)),
           enumerateChildren: () => Effect.succeed(new Set<string>() as never)
         } as ConfigProvider.ConfigProvider.Flat
       })
@@ -191,13 +192,25 @@ describe("what is left out", () => {
       }).pipe(Layer.provide(server.layer), Layer.provide(Layer.setConfigProvider(provider)))
       yield* Effect.flatMap(MessagesService, (messages) => messages.getHistory()).pipe(Effect.provide(layer))
       assert.strictEqual(server.requests[0]?.url, "https://b.example/x/api/messages/history")
-      assert.strictEqual(server.requests[0]?.headers["authorization"], "Bearer tok")
+      assert.strictEqual(server.requests[0]?.headers.authorization, "Bearer tok")
     })
   )
 })
 
 describe("27 limits", () => {
-  const durations = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, "soon", "-1 seconds", "0 millis", "30 days", {}, "Infinity"]
+  const durations = [
+    0,
+    -1,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    2 ** 31,
+    "soon",
+    "-1 seconds",
+    "0 millis",
+    "30 days",
+    {},
+    "Infinity"
+  ]
   for (const option of ["requestTimeout", "sendTimeout", "deadline"]) {
     for (const value of durations) {
       it.effect(`${option} of ${util.inspect(value)} is refused`, () => refused({ [option]: value }, {}, option))
@@ -238,7 +251,11 @@ describe("headers", () => {
     ...[
       ...["content-length", "Host", "TRANSFER-ENCODING", "connection", "keep-alive", "upgrade", "te", "trailer"],
       ...["expect", "content-type", "accept-encoding"]
-    ].map((name): readonly [string, unknown, RegExp] => [`33 ${name}`, { [name]: canary }, new RegExp(`${name} cannot be set`)]),
+    ].map((name): readonly [string, unknown, RegExp] => [
+      `33 ${name}`,
+      { [name]: canary },
+      new RegExp(`${name} cannot be set`)
+    ]),
     ["no object", null, /headers/],
     ["a text", canary, /headers/]
   ]
@@ -254,13 +271,16 @@ describe("headers", () => {
       })
       assert.deepStrictEqual(Object.keys(config.headers).sort(), ["authorization", "x-a"])
       assert.strictEqual(Redacted.value(config.headers["x-a"] as Redacted.Redacted), "2")
-      assert.strictEqual(Redacted.value(config.headers["authorization"] as Redacted.Redacted), "Basic abc")
+      assert.strictEqual(Redacted.value(config.headers.authorization as Redacted.Redacted), "Basic abc")
     })
   )
 
   it.effect("values are Redacted from then on", () =>
     Effect.gen(function* () {
-      const config = yield* make({ bearerToken: Redacted.make(canary), headers: { "x-a": canary, "x-b": Redacted.make(canary) } })
+      const config = yield* make({
+        bearerToken: Redacted.make(canary),
+        headers: { "x-a": canary, "x-b": Redacted.make(canary) }
+      })
       assert.strictEqual(Object.keys(config.headers).length, 3)
       assert.notInclude(util.inspect(config, { depth: Number.POSITIVE_INFINITY }) + JSON.stringify(config), canary)
     })
@@ -301,7 +321,12 @@ describe("29 credentials without encryption", () => {
     })
   const bearerToken = Redacted.make(canary)
 
-  for (const serverUrl of ["http://mix.example", "http://10.0.0.1:8088", "http://127.example.com", "http://localhost.example"]) {
+  for (const serverUrl of [
+    "http://mix.example",
+    "http://10.0.0.1:8088",
+    "http://127.example.com",
+    "http://localhost.example"
+  ]) {
     it.effect(`${serverUrl}: one warning, without the token`, () =>
       Effect.gen(function* () {
         const lines = yield* warnings({ serverUrl, bearerToken })
@@ -313,7 +338,13 @@ describe("29 credentials without encryption", () => {
       })
     )
   }
-  for (const serverUrl of ["https://mix.example", "http://localhost:8088", "http://127.0.0.1:1", "http://127.8.9.1", "http://[::1]"]) {
+  for (const serverUrl of [
+    "https://mix.example",
+    "http://localhost:8088",
+    "http://127.0.0.1:1",
+    "http://127.8.9.1",
+    "http://[::1]"
+  ]) {
     it.effect(`${serverUrl}: none`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual(yield* warnings({ serverUrl, bearerToken }), [])

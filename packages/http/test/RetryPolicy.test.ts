@@ -1,5 +1,5 @@
-import { MessagesService, type MixError, ServerError } from "@mix-effect/core"
 import { assert, describe, it } from "@effect/vitest"
+import { MessagesService, type MixError, ServerError } from "@mix-effect/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -115,7 +115,9 @@ describe("what is tried again", () => {
           [send, code === 429 ? 4 : 1]
         ] as const) {
           const server = scripted(status(code))
-          const error = yield* passing(noJitter(failure<unknown, MixError, never>(call(server) as Effect.Effect<unknown, MixError>)))
+          const error = yield* passing(
+            noJitter(failure<unknown, MixError, never>(call(server) as Effect.Effect<unknown, MixError>))
+          )
           assert.strictEqual(server.requests.length, expected)
           if (error._tag !== "InvalidRequest") matches(error, { attempts: expected })
         }
@@ -131,26 +133,27 @@ describe("what is tried again", () => {
     })
   )
 
-  const faults: ReadonlyArray<readonly [name: string, answer: Answer, reads: number, sends: number, outcome: string]> = [
-    ["ECONNREFUSED", fault("ECONNREFUSED"), 4, 4, "notSent"],
-    ["ENOTFOUND", fault("ENOTFOUND"), 2, 2, "notSent"],
-    ["EAI_AGAIN", fault("EAI_AGAIN"), 4, 4, "notSent"],
-    ["UND_ERR_CONNECT_TIMEOUT", fault("UND_ERR_CONNECT_TIMEOUT"), 4, 4, "notSent"],
-    ["EHOSTUNREACH", fault("EHOSTUNREACH"), 4, 4, "notSent"],
-    ["111 EMFILE", fault("EMFILE"), 4, 4, "notSent"],
-    ["ECONNRESET", fault("ECONNRESET"), 4, 1, "unknown"],
-    ["EPIPE", fault("EPIPE"), 4, 1, "unknown"],
-    ["UND_ERR_SOCKET", fault("UND_ERR_SOCKET"), 4, 1, "unknown"],
-    ["104 UND_ERR_HEADERS_TIMEOUT", fault("UND_ERR_HEADERS_TIMEOUT"), 4, 1, "unknown"],
-    ["HPE_INVALID_CONSTANT", fault("HPE_INVALID_CONSTANT"), 4, 1, "unknown"],
-    ["an error of no kind", { cause: "no error at all" }, 4, 1, "unknown"],
-    ["DEPTH_ZERO_SELF_SIGNED_CERT", fault("DEPTH_ZERO_SELF_SIGNED_CERT"), 1, 1, "notSent"],
-    ["CERT_HAS_EXPIRED", fault("CERT_HAS_EXPIRED"), 1, 1, "notSent"],
-    ["ERR_TLS_CERT_ALTNAME_INVALID", fault("ERR_TLS_CERT_ALTNAME_INVALID"), 1, 1, "notSent"],
-    ["a body that breaks off", brokenBody, 4, 1, "unknown"],
-    ["a body that is no JSON", { body: "oops" }, 1, 1, "unknown"],
-    ["an empty body", { body: "" }, 1, 1, "unknown"]
-  ]
+  const faults: ReadonlyArray<readonly [name: string, answer: Answer, reads: number, sends: number, outcome: string]> =
+    [
+      ["ECONNREFUSED", fault("ECONNREFUSED"), 4, 4, "notSent"],
+      ["ENOTFOUND", fault("ENOTFOUND"), 2, 2, "notSent"],
+      ["EAI_AGAIN", fault("EAI_AGAIN"), 4, 4, "notSent"],
+      ["UND_ERR_CONNECT_TIMEOUT", fault("UND_ERR_CONNECT_TIMEOUT"), 4, 4, "notSent"],
+      ["EHOSTUNREACH", fault("EHOSTUNREACH"), 4, 4, "notSent"],
+      ["111 EMFILE", fault("EMFILE"), 4, 4, "notSent"],
+      ["ECONNRESET", fault("ECONNRESET"), 4, 1, "unknown"],
+      ["EPIPE", fault("EPIPE"), 4, 1, "unknown"],
+      ["UND_ERR_SOCKET", fault("UND_ERR_SOCKET"), 4, 1, "unknown"],
+      ["104 UND_ERR_HEADERS_TIMEOUT", fault("UND_ERR_HEADERS_TIMEOUT"), 4, 1, "unknown"],
+      ["HPE_INVALID_CONSTANT", fault("HPE_INVALID_CONSTANT"), 4, 1, "unknown"],
+      ["an error of no kind", { cause: "no error at all" }, 4, 1, "unknown"],
+      ["DEPTH_ZERO_SELF_SIGNED_CERT", fault("DEPTH_ZERO_SELF_SIGNED_CERT"), 1, 1, "notSent"],
+      ["CERT_HAS_EXPIRED", fault("CERT_HAS_EXPIRED"), 1, 1, "notSent"],
+      ["ERR_TLS_CERT_ALTNAME_INVALID", fault("ERR_TLS_CERT_ALTNAME_INVALID"), 1, 1, "notSent"],
+      ["a body that breaks off", brokenBody, 4, 1, "unknown"],
+      ["a body that is no JSON", { body: "oops" }, 1, 1, "unknown"],
+      ["an empty body", { body: "" }, 1, 1, "unknown"]
+    ]
   for (const [name, answer, reads, sends, outcome] of faults) {
     it.effect(`${name}: ${reads} of a read, ${sends} of a send, whose message is ${outcome}`, () =>
       Effect.gen(function* () {
@@ -217,7 +220,10 @@ describe("fromConfig", () => {
   it.effect("initialInterval, exponent, maxInterval and maxElapsedTime", () =>
     Effect.gen(function* () {
       const config = { initialInterval: "1 second", exponent: 3, maxInterval: "20 seconds", maxElapsedTime: "1 minute" }
-      assert.deepStrictEqual(yield* fixed(config as RetryPolicy.RetryConfig, 10), [1000, 3000, 9000, 20_000, 20_000, 20_000])
+      assert.deepStrictEqual(
+        yield* fixed(config as RetryPolicy.RetryConfig, 10),
+        [1000, 3000, 9000, 20_000, 20_000, 20_000]
+      )
       assert.deepStrictEqual(yield* fixed({ maxElapsedTime: 0 }, 10), [])
       assert.deepStrictEqual(yield* fixed({ exponent: 1, maxElapsedTime: 1400 }, 10), [500, 500, 500])
     })
@@ -228,7 +234,9 @@ describe("fromConfig", () => {
     Effect.gen(function* () {
       const server = scripted([answer, answer, json(call === get ? [row] : row)])
       const policy = RetryPolicy.fromConfig({ initialInterval: 1, ...config })
-      yield* passing(Effect.exit((call(server) as Effect.Effect<unknown, MixError>).pipe(RetryPolicy.withRetryPolicy(policy))))
+      yield* passing(
+        Effect.exit((call(server) as Effect.Effect<unknown, MixError>).pipe(RetryPolicy.withRetryPolicy(policy)))
+      )
       return server.requests.length
     })
 
@@ -332,8 +340,7 @@ describe("which policy holds", () => {
 
   it.effect("withRetryPolicy on a stream holds for every page of it, data first and data last", () =>
     Effect.gen(function* () {
-      const page = (from: number) =>
-        json(Array.from({ length: 2 }, (_, index) => ({ ...row, id: `m${from + index}` })))
+      const page = (from: number) => json(Array.from({ length: 2 }, (_, index) => ({ ...row, id: `m${from + index}` })))
       for (const style of ["first", "last"]) {
         const server = scripted([page(0), status(503)])
         yield* withService(server, (messages) =>
@@ -437,41 +444,43 @@ describe("which policy holds", () => {
 describe("budget", () => {
   const many = 400
 
-  it.effect("150 400 concurrent reads of a server that is down make at most 500 requests; then successes refill it", () =>
-    Effect.gen(function* () {
-      let down = true
-      const server = scripted(() => (down ? status(503) : json([])))
-      yield* noJitter(
-        withService(server, (messages) =>
-          Effect.gen(function* () {
-            const errors = yield* Effect.all(
-              Array.from({ length: many }, () => failure(messages.getHistory())),
-              { concurrency: "unbounded" }
-            )
-            assert.isAtMost(server.requests.length, 500)
-            assert.strictEqual(server.requests.length, many + 100)
-            const exhausted = errors.filter((error) => "budgetExhausted" in error && error.budgetExhausted === true)
-            assert.isAtLeast(exhausted.length, many - 100)
+  it.effect(
+    "150 400 concurrent reads of a server that is down make at most 500 requests; then successes refill it",
+    () =>
+      Effect.gen(function* () {
+        let down = true
+        const server = scripted(() => (down ? status(503) : json([])))
+        yield* noJitter(
+          withService(server, (messages) =>
+            Effect.gen(function* () {
+              const errors = yield* Effect.all(
+                Array.from({ length: many }, () => failure(messages.getHistory())),
+                { concurrency: "unbounded" }
+              )
+              assert.isAtMost(server.requests.length, 500)
+              assert.strictEqual(server.requests.length, many + 100)
+              const exhausted = errors.filter((error) => "budgetExhausted" in error && error.budgetExhausted === true)
+              assert.isAtLeast(exhausted.length, many - 100)
 
-            const before = server.requests.length
-            matches(yield* failure(messages.getHistory()), { attempts: 1, budgetExhausted: true })
-            assert.strictEqual(server.requests.length, before + 1)
+              const before = server.requests.length
+              matches(yield* failure(messages.getHistory()), { attempts: 1, budgetExhausted: true })
+              assert.strictEqual(server.requests.length, before + 1)
 
-            down = false
-            yield* Effect.repeatN(messages.getHistory(), 4)
-            down = true
-            matches(yield* failure(messages.getHistory()), { attempts: 2, budgetExhausted: true })
+              down = false
+              yield* Effect.repeatN(messages.getHistory(), 4)
+              down = true
+              matches(yield* failure(messages.getHistory()), { attempts: 2, budgetExhausted: true })
 
-            down = false
-            yield* Effect.repeatN(messages.getHistory(), 14)
-            down = true
-            const last = yield* failure(messages.getHistory())
-            matches(last, { attempts: 4 })
-            assert.isUndefined((last as ServerError).budgetExhausted)
-          })
+              down = false
+              yield* Effect.repeatN(messages.getHistory(), 14)
+              down = true
+              const last = yield* failure(messages.getHistory())
+              matches(last, { attempts: 4 })
+              assert.isUndefined((last as ServerError).budgetExhausted)
+            })
+          )
         )
-      )
-    })
+      })
   )
 
   it.effect("what is not retried spends nothing and says nothing of the budget", () =>
@@ -507,7 +516,10 @@ describe("budget", () => {
 
 it.effect("attempts and elapsed are told of every failure", () =>
   Effect.gen(function* () {
-    const server = scripted([{ ...status(503), latency: 40 }, { ...status(404), latency: 2 }])
+    const server = scripted([
+      { ...status(503), latency: 40 },
+      { ...status(404), latency: 2 }
+    ])
     const error = yield* passing(Effect.withRandom(failure(get(server)), Random.fixed([0.4])))
     matches(error, { _tag: "NotFound", attempts: 2, elapsed: 40 + 100 + 2 })
     const once = yield* passing(failure(send(scripted({ ...never }), { sendTimeout: Duration.millis(70) })))

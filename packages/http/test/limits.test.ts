@@ -36,7 +36,14 @@ describe("an attempt of a read", () => {
   const cases: ReadonlyArray<readonly [string, Script, "headers" | "body"]> = [
     ["no head", never, "headers"],
     ["a body that stalls", stalledBody, "body"],
-    ["a body that trickles", { headers: jsonType, body: Stream.forever(Stream.fromEffect(Effect.delay(Effect.succeed(new Uint8Array(1)), 30))) }, "body"]
+    [
+      "a body that trickles",
+      {
+        headers: jsonType,
+        body: Stream.forever(Stream.fromEffect(Effect.delay(Effect.succeed(new Uint8Array(1)), 30)))
+      },
+      "body"
+    ]
   ]
   for (const [name, script, phase] of cases) {
     it.effect(`${name}: a fresh limit for each attempt, 4 requests, then RequestTimeout`, () =>
@@ -100,7 +107,10 @@ describe("the deadline of a read", () => {
 
   it.effect("105 a body that stalls for 37 minutes", () =>
     Effect.gen(function* () {
-      const server = scripted({ headers: jsonType, body: Stream.fromEffect(Effect.delay(Effect.succeed(new Uint8Array()), "37 minutes")) })
+      const server = scripted({
+        headers: jsonType,
+        body: Stream.fromEffect(Effect.delay(Effect.succeed(new Uint8Array()), "37 minutes"))
+      })
       const error = yield* passing(failure(get(server)))
       matches(error, { _tag: "RequestTimeout", phase: "body", scope: "deadline", elapsed: 120_000 })
       assert.strictEqual(server.requests.length, 4)

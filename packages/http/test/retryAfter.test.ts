@@ -55,8 +55,16 @@ describe("the wait before the next attempt", () => {
     ["64 of several the longest", "1, 5", 5000],
     ["64 of several the longest, whatever their order", "7,3, 1", 7000],
     ["64 one of them no number", "1, x", backoff],
-    ["65 a client whose clock is fast", { "retry-after": "Wed, 21 Oct 2026 06:00:05 GMT", date: "Wed, 21 Oct 2026 06:00:00 GMT" }, 5000],
-    ["65 a client whose clock is slow", { "retry-after": "Wed, 21 Oct 2026 09:00:05 GMT", date: "Wed, 21 Oct 2026 09:00:00 GMT" }, 5000],
+    [
+      "65 a client whose clock is fast",
+      { "retry-after": "Wed, 21 Oct 2026 06:00:05 GMT", date: "Wed, 21 Oct 2026 06:00:00 GMT" },
+      5000
+    ],
+    [
+      "65 a client whose clock is slow",
+      { "retry-after": "Wed, 21 Oct 2026 09:00:05 GMT", date: "Wed, 21 Oct 2026 09:00:00 GMT" },
+      5000
+    ],
     ["65 a Date that cannot be read", { "retry-after": "Wed, 21 Oct 2026 07:28:04 GMT", date: "today" }, 4000],
     ["67 milliseconds", { "retry-after-ms": "100" }, 100],
     ["67 milliseconds win over seconds", { "retry-after-ms": "100", "retry-after": "9" }, 100],

@@ -6,8 +6,15 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import { type BackendMessage, MessageId, MessagesService, type MixError, type Service, SessionId } from "@mix-effect/core"
 import { assert } from "@effect/vitest"
+import {
+  type BackendMessage,
+  MessageId,
+  MessagesService,
+  type MixError,
+  type Service,
+  SessionId
+} from "@mix-effect/core"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -19,7 +26,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { type MixConfig, MessagesHttp } from "../src/index.ts"
+import { MessagesHttp, type MixConfig } from "../src/index.ts"
 
 /** A request as the client was given it. */
 export interface Recorded {
@@ -46,7 +53,10 @@ export interface Answer {
 }
 
 /** The nth request gets the nth answer; the last one repeats. */
-export type Script = Answer | readonly [Answer, ...ReadonlyArray<Answer>] | ((request: Recorded, index: number) => Answer)
+export type Script =
+  | Answer
+  | readonly [Answer, ...ReadonlyArray<Answer>]
+  | ((request: Recorded, index: number) => Answer)
 
 const encoder = new TextEncoder()
 

@@ -78,7 +78,7 @@ const learn = (known: Known, { done, rows }: Scan, polledAt: number, now: number
   }
 }
 
-const nothing: Known = { ids: new Map(), whole: true, polledAt: 0 }
+const nothing: Known = { ids: new Map(), whole: false, polledAt: 0 }
 
 /** What a walk that read only the head of the list knows of it. */
 const fromCursor = (cursor: HistoryCursor): Known => {

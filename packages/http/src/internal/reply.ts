@@ -33,7 +33,7 @@ export interface Expectation<A, Pending> {
   readonly accepted?: () => Pending
   /** Takes secrets out of what the server wrote. */
   readonly scrub: (text: string) => string
-  /** How long the body of an error may take: what went wrong is known by the status. */
+  /** How long a body may take that adds little: what went wrong is known by the status, or by the content type. */
   readonly errorBodyLimit: Duration.Duration
 }
 
@@ -74,6 +74,9 @@ const readBytes = (response: HttpClientResponse, max: number) =>
 /** Bytes that are no UTF-8 become U+FFFD; a byte order mark is dropped. */
 const toText = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
+/** The beginning of what a server wrote, which may be a book. */
+const keep = (text: string) => toText(new TextEncoder().encode(text.slice(0, maxKeptBytes)).subarray(0, maxKeptBytes))
+
 type Kind = "json" | "html" | "text" | "other" | "none"
 
 const kindOf = (contentType: string | undefined): Kind => {
@@ -107,14 +110,14 @@ const parseJson = (text: string): Either.Either<unknown, void> => {
 const serverMessage = (json: unknown, scrub: (text: string) => string): ServerMessage | undefined => {
   if (typeof json !== "object" || json === null) return undefined
   const { error = json } = json as { error?: unknown }
-  if (typeof error === "string") return { message: scrub(error) }
+  if (typeof error === "string") return { message: keep(scrub(error)) }
   if (typeof error !== "object" || error === null) return undefined
   const { code, message, type } = error as Record<string, unknown>
   if (typeof message !== "string" && typeof type !== "string") return undefined
   return {
     ...(typeof code === "number" && { code }),
-    ...(typeof message === "string" && { message: scrub(message) }),
-    ...(typeof type === "string" && { type: scrub(type) })
+    ...(typeof message === "string" && { message: keep(scrub(message)) }),
+    ...(typeof type === "string" && { type: keep(scrub(type)) })
   }
 }
 
@@ -122,13 +125,23 @@ const success = <A>(
   response: HttpClientResponse,
   expected: Expectation<A, unknown>
 ): Effect.Effect<A, GetHistoryError> => {
-  const { decode, maxBytes, operation, scrub } = expected
+  const { decode, errorBodyLimit, maxBytes, operation, scrub } = expected
   const { status } = response
   const refuse = (
     reason: ResponseDecodeError["reason"],
     more: Partial<Mismatch.Mismatch> & { error?: ServerMessage } = {}
   ) => Effect.fail(new ResponseDecodeError({ operation, status, reason, ...more }))
   const kind = kindOf(response.headers["content-type"])
+  if (kind !== "json" && kind !== "none") {
+    const actual = kind === "other" ? "another type" : kind
+    const foreign = refuse("contentType", { expected: "application/json in UTF-8", actual })
+    // One byte tells that it is not empty. An event stream would never end, and may be long in beginning.
+    return readBytes(response, 0).pipe(
+      Effect.catchAll(() => foreign),
+      Effect.timeoutTo({ duration: errorBodyLimit, onSuccess: () => refuse("empty"), onTimeout: () => foreign }),
+      Effect.flatten
+    )
+  }
   return readBytes(response, maxBytes).pipe(
     Effect.catchTags({
       TooLarge: () => refuse("tooLarge", { expected: `at most ${maxBytes} bytes`, actual: "more" }),
@@ -136,12 +149,6 @@ const success = <A>(
     }),
     Effect.flatMap((bytes) => {
       if (bytes.byteLength === 0) return refuse("empty")
-      if (kind !== "json" && kind !== "none") {
-        return refuse("contentType", {
-          expected: "application/json in UTF-8",
-          actual: kind === "other" ? "another type" : kind
-        })
-      }
       const text = toText(bytes)
       if (text.trim() === "") return refuse("empty")
       const json = parseJson(text)
@@ -194,7 +201,7 @@ const failure = <Pending>(
         return yield* new RateLimited(known)
     }
     if (status >= 500 && status < 600) return yield* new ServerError({ ...known, status })
-    const body = toText(new TextEncoder().encode(scrub(text)).subarray(0, maxKeptBytes))
+    const body = keep(scrub(text))
     return yield* new UnexpectedStatus({ ...known, status, ...(body !== "" && { body }) })
   })
 

@@ -1,4 +1,4 @@
-/** Spans and the metric, by OpenTelemetry's conventions for HTTP clients. Neither holds a header, a body or an id's value. */
+/** Spans and the metric, by OpenTelemetry's conventions for HTTP clients. Neither holds a header or a body. */
 import type { MixError, Operation } from "@mix-effect/core"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -8,6 +8,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
+import * as Span from "./span.ts"
 
 /** Seconds; the bucket boundaries that OpenTelemetry advises. */
 const duration = Metric.histogram(
@@ -27,13 +28,15 @@ export interface Target {
 
 /** One span around a call with all its attempts. */
 export const call = <A, E, R>({ operation }: Target, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withSpan(effect, `MessagesService.${operation}`, { kind: "internal", captureStackTrace: false })
+  Span.use(`MessagesService.${operation}`, { kind: "internal" }, (span) =>
+    span === undefined ? effect : Effect.withParentSpan(effect, span)
+  )
 
 /** One span and one measurement for an attempt. `attempt` tells the status as soon as it is known. */
 export const attempt = <A, E extends MixError>(
   target: Target,
   number: number,
-  attempt: (span: Tracer.Span, onStatus: (status: number) => void) => Effect.Effect<A, E>
+  attempt: (span: Tracer.Span | undefined, onStatus: (status: number) => void) => Effect.Effect<A, E>
 ): Effect.Effect<A, E> => {
   const labels = {
     "http.request.method": target.method,
@@ -46,39 +49,36 @@ export const attempt = <A, E extends MixError>(
     "url.template": target.route,
     ...(number > 1 && { "http.request.resend_count": number - 1 })
   }
-  return Effect.useSpan(
-    `${target.method} ${target.route}`,
-    { kind: "client", captureStackTrace: false, attributes },
-    (span) =>
-      Effect.clockWith((clock) => {
-        const start = clock.unsafeCurrentTimeNanos()
-        let status: number | undefined
-        const finish = (errorType: string | undefined) => {
-          const outcome = {
-            ...(status !== undefined && { "http.response.status_code": status }),
-            ...(errorType !== undefined && { "error.type": errorType })
-          }
-          for (const [key, value] of Object.entries(outcome)) span.attribute(key, value)
-          const seconds = Number(clock.unsafeCurrentTimeNanos() - start) / 1e9
-          return Metric.update(Metric.taggedWithLabels(duration, labelsOf({ ...labels, ...outcome })), seconds)
+  return Span.use(`${target.method} ${target.route}`, { kind: "client", attributes }, (span) =>
+    Effect.clockWith((clock) => {
+      const start = clock.unsafeCurrentTimeNanos()
+      let status: number | undefined
+      const finish = (errorType: string | undefined) => {
+        const outcome = {
+          ...(status !== undefined && { "http.response.status_code": status }),
+          ...(errorType !== undefined && { "error.type": errorType })
         }
-        return attempt(span, (received) => {
-          status = received
-        }).pipe(
-          Effect.onExit((exit) =>
-            finish(
-              Exit.match(exit, {
-                onSuccess: () => undefined,
-                onFailure: (cause) => {
-                  const failure = Cause.failureOption(cause)
-                  if (Option.isNone(failure)) return "interrupted"
-                  return status !== undefined && status >= 400 ? String(status) : failure.value._tag
-                }
-              })
-            )
+        Span.annotate(span, outcome)
+        const seconds = Number(clock.unsafeCurrentTimeNanos() - start) / 1e9
+        return Metric.update(Metric.taggedWithLabels(duration, labelsOf({ ...labels, ...outcome })), seconds)
+      }
+      return attempt(span, (received) => {
+        status = received
+      }).pipe(
+        Effect.onExit((exit) =>
+          finish(
+            Exit.match(exit, {
+              onSuccess: () => undefined,
+              onFailure: (cause) => {
+                const failure = Cause.failureOption(cause)
+                if (Option.isNone(failure)) return "interrupted"
+                return status !== undefined && status >= 400 ? String(status) : failure.value._tag
+              }
+            })
           )
         )
-      })
+      )
+    })
   )
 }
 

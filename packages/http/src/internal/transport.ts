@@ -57,11 +57,27 @@ export const fromRequestError = (
   return new ConnectionError({ operation, code, phase: reached, address, transient, ...(hint && { hint }) })
 }
 
-const broken = /^(Z_DATA_ERROR|Z_NEED_DICT|ERR_|Z_STREAM_ERROR|Z_MEM_ERROR)/
+/** A reply without a status: all that browsers show of a redirect that is not followed. */
+export const hidden = (operation: Operation, address: string): ConnectionError =>
+  new ConnectionError({
+    operation,
+    code: "OPAQUE_RESPONSE",
+    phase: "headers",
+    address,
+    transient: false,
+    hint: "probably a redirect, which is never followed; is the server url right, to the letter?"
+  })
+
+const broken = /^(Z_DATA_ERROR|Z_NEED_DICT|Z_STREAM_ERROR|Z_MEM_ERROR|ERR_(?!STREAM_PREMATURE_CLOSE))/
 
 /** A failure while the body came. */
-export const fromBodyError = (operation: Operation, status: number, error: unknown): ResponseDecodeError => {
+export const fromBodyError = (
+  operation: Operation,
+  status: number,
+  error: unknown
+): ResponseDecodeError | RequestTimeout => {
   const code = codeOf(error) ?? ""
+  if (code === "UND_ERR_BODY_TIMEOUT") return new RequestTimeout({ operation, phase: "body", scope: "engine" })
   return broken.test(code)
     ? new ResponseDecodeError({
         operation,

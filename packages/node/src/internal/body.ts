@@ -26,6 +26,9 @@ export class Body {
   private queue: Array<Uint8Array> = []
   private queued = 0
   private end: End | undefined
+  /** Whether anything came from the socket, and whether all did. */
+  private began = false
+  private complete = false
   private waiting: (() => void) | undefined
   private readonly decompressor: Transform | undefined
 
@@ -45,20 +48,23 @@ export class Body {
 
   /** Bytes from the socket. */
   write(chunk: Uint8Array): void {
+    this.began = true
     if (this.decompressor === undefined) this.push(chunk)
     else if (!this.decompressor.write(chunk)) this.controller.pause()
   }
 
   /** The reply ended, or broke off. */
   close(end: End): void {
-    if (this.decompressor === undefined || end.error !== undefined) this.finish(end)
+    this.complete = true
+    // Of nothing there is nothing to decompress, and a decompressor would complain.
+    if (this.decompressor === undefined || end.error !== undefined || !this.began) this.finish(end)
     else this.decompressor.end()
   }
 
-  /** Gives the rest up, and the connection with it. */
+  /** Gives the rest up, and the connection with it. The end of the body may be known before the rest has come. */
   abort(): void {
     this.decompressor?.destroy()
-    if (this.end === undefined) this.controller.abort(new Error("the reply is not wanted any more"))
+    if (!this.complete) this.controller.abort(new Error("the reply is not wanted any more"))
   }
 
   /** May be run once. */

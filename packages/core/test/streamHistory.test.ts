@@ -1,0 +1,390 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as HashMap from "effect/HashMap"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import type { BackendMessage } from "../src/index.ts"
+import * as Model from "./ModelServer.ts"
+
+const ids = <E, R>(stream: Stream.Stream<BackendMessage, E, R>) =>
+  Effect.map(Stream.runCollect(stream), (rows) => Chunk.toReadonlyArray(rows).map((row): string => row.id))
+
+const hundred = () => new Model.ModelServer({ size: 100 })
+
+describe("streamHistory", () => {
+  describe("asks for no more than is consumed", () => {
+    it.effect("nothing, when it is made and never run", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const history = Model.service(server)
+        Stream.take(history.streamHistory(), 5)
+        Stream.take(history.streamHistoryPages({ prefetch: 4 }), 5)
+        yield* TestClock.adjust("1 hour")
+        assert.lengthOf(server.requests, 0)
+      })
+    )
+
+    it.effect.each<readonly [number, number, number]>([
+      [10, 10, 1],
+      [3, 50, 1],
+      [50, 50, 1],
+      [51, 50, 2],
+      [0, 10, 0],
+      [100, 100, 1],
+      [25, 10, 3]
+    ])("take(%i) by pages of %i is %i request(s)", ([count, pageSize, requests]) =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const rows = yield* ids(Stream.take(Model.service(server).streamHistory({ pageSize }), count))
+        assert.deepStrictEqual(rows, server.ids().slice(0, count))
+        assert.lengthOf(server.requests, requests)
+      })
+    )
+
+    it.effect("runHead is one request, for one page", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const head = yield* Stream.runHead(Model.service(server).streamHistory({ pageSize: 20 }))
+        assert.strictEqual(Option.getOrThrow(head).id, "m99")
+        assert.deepStrictEqual(server.requests, [{ offset: 0, limit: 20 }])
+      })
+    )
+
+    it.effect("filter, then head: as many pages as hold it", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const found = yield* Model.service(server)
+          .streamHistory({ pageSize: 10 })
+          .pipe(
+            Stream.filter((row) => row.id === "m65"),
+            Stream.runHead
+          )
+        assert.isTrue(Option.isSome(found))
+        assert.lengthOf(server.requests, 4)
+      })
+    )
+
+    it("an async iterable that is left: no request after", async () => {
+      const server = hundred()
+      const seen: Array<string> = []
+      for await (const row of Stream.toAsyncIterable(Model.service(server).streamHistory({ pageSize: 10 }))) {
+        seen.push(row.id)
+        if (seen.length === 12) break
+      }
+      assert.lengthOf(seen, 12)
+      const asked = server.requests.length
+      assert.isAtMost(asked, 2)
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.lengthOf(server.requests, asked)
+    })
+
+    it("an async iterable gives two iterations that know nothing of each other", async () => {
+      const server = hundred()
+      const iterable = Stream.toAsyncIterable(Model.service(server).streamHistory({ pageSize: 30 }))
+      for (let n = 0; n < 2; n++) {
+        const seen: Array<string> = []
+        for await (const row of iterable) seen.push(row.id)
+        assert.deepStrictEqual(seen, server.ids())
+      }
+    })
+
+    it.effect("interruption: the request on its way is stopped, and none follows", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const history = Model.service(server, {
+          wait: ({ offset = 0 }) => (offset === 0 ? Effect.void : Effect.never)
+        })
+        const fiber = yield* Effect.fork(Stream.runDrain(history.streamHistory({ pageSize: 10 })))
+        yield* TestClock.adjust("1 minute")
+        assert.lengthOf(server.requests, 2)
+        assert.strictEqual(server.inFlight, 1)
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(server.interrupted, 1)
+        assert.strictEqual(server.inFlight, 0)
+        yield* TestClock.adjust("1 hour")
+        assert.lengthOf(server.requests, 2)
+      })
+    )
+
+    it.effect("a consumer that fails: none follows", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const error = yield* Model.service(server)
+          .streamHistory({ pageSize: 10 })
+          .pipe(
+            Stream.runForEach((row) => (row.id === "m95" ? Effect.fail("enough") : Effect.void)),
+            Effect.flip
+          )
+        assert.strictEqual(error, "enough")
+        assert.lengthOf(server.requests, 1)
+      })
+    )
+  })
+
+  it.effect("asks for pages of 100 by default", () =>
+    Effect.gen(function* () {
+      const server = new Model.ModelServer({ size: 250 })
+      assert.deepStrictEqual(yield* ids(Model.service(server).streamHistory()), server.ids())
+      assert.deepStrictEqual(server.requests, [
+        { offset: 0, limit: 100 },
+        { offset: 96, limit: 104 },
+        { offset: 196, limit: 104 },
+        { offset: 246, limit: 104 }
+      ])
+    })
+  )
+
+  it.effect("of an empty list is empty, by one request", () =>
+    Effect.gen(function* () {
+      const server = new Model.ModelServer()
+      assert.deepStrictEqual(yield* ids(Model.service(server).streamHistory()), [])
+      assert.lengthOf(server.requests, 1)
+    })
+  )
+
+  it.effect("comes page by page with what was done so far", () =>
+    Effect.gen(function* () {
+      const server = new Model.ModelServer({ size: 60 })
+      const history = Model.service(server, {
+        between: (model, requests) => {
+          if (requests === 2) model.insert(2)
+          if (requests === 3) model.remove(0, 20)
+        }
+      })
+      const pages = Chunk.toReadonlyArray(yield* Stream.runCollect(history.streamHistoryPages({ pageSize: 10 })))
+      const rows = pages.flatMap((page) => page.messages.map((row) => row.id))
+      assert.lengthOf(rows, 60)
+      assert.strictEqual(new Set(rows).size, 60)
+      for (const [index, { messages, stats }] of pages.entries()) {
+        assert.isNotEmpty(messages)
+        assert.isAtLeast(stats.requests, index + 1)
+      }
+      const { stats } = pages.at(-1) as (typeof pages)[number]
+      assert.isAbove(stats.stepBacks, 0)
+      assert.isAbove(stats.duplicatesDropped, 0)
+    })
+  )
+
+  it.effect("gives the first form of a row that changes while it is read", () =>
+    Effect.gen(function* () {
+      const server = new Model.ModelServer({ size: 20 })
+      const history = Model.service(server, {
+        between: (model) => {
+          model.rows = model.rows.map((row) => ({ ...row, userInput: `${row.userInput}+` }))
+        }
+      })
+      const rows = Chunk.toReadonlyArray(yield* Stream.runCollect(history.streamHistory({ pageSize: 5 })))
+      assert.lengthOf(rows, 20)
+      assert.strictEqual(rows[3]?.userInput, "text 16")
+    })
+  )
+
+  it.effect("waits for a consumer that takes an hour a page, and times nothing out", () =>
+    Effect.gen(function* () {
+      const server = hundred()
+      const seen = yield* Ref.make(0)
+      const fiber = yield* Model.service(server)
+        .streamHistoryPages({ pageSize: 10 })
+        .pipe(
+          Stream.runForEach(({ messages }) =>
+            Effect.zipRight(
+              Effect.sleep("1 hour"),
+              Ref.update(seen, (n) => n + messages.length)
+            )
+          ),
+          Effect.fork
+        )
+      for (let hour = 1; hour <= 10; hour++) {
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(yield* Ref.get(seen), hour * 10)
+        assert.isAtMost(server.requests.length, hour + 1)
+      }
+      yield* Fiber.join(fiber)
+    })
+  )
+
+  it.effect("run twice reads the list twice", () =>
+    Effect.gen(function* () {
+      const server = hundred()
+      const stream = Model.service(server).streamHistory({ pageSize: 30 })
+      const first = yield* ids(stream)
+      const asked = server.requests.length
+      server.insert(3)
+      const second = yield* ids(stream)
+      assert.lengthOf(first, 100)
+      assert.deepStrictEqual(second, server.ids())
+      assert.lengthOf(server.requests, 2 * asked)
+    })
+  )
+
+  it.effect("run twice at once reads it twice, each by itself", () =>
+    Effect.gen(function* () {
+      const server = hundred()
+      const history = Model.service(server, { wait: () => Effect.sleep("1 second") })
+      for (const prefetch of [0, 2]) {
+        const stream = history.streamHistory({ pageSize: 30, prefetch })
+        const fiber = yield* Effect.fork(Effect.all([ids(stream), ids(stream)], { concurrency: 2 }))
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(yield* Fiber.join(fiber), [server.ids(), server.ids()])
+      }
+    })
+  )
+
+  it.effect("writes to the debug log when it looks for its place, and no message with it", () =>
+    Effect.gen(function* () {
+      const server = hundred()
+      const lines: Array<{ readonly level: string; readonly text: string; readonly keys: ReadonlyArray<string> }> = []
+      const logger = Logger.make(({ annotations, logLevel, message }) => {
+        const text = `${String(message)} ${JSON.stringify(HashMap.toEntries(annotations))}`
+        lines.push({ level: logLevel.label, text, keys: [...HashMap.keys(annotations)] })
+      })
+      const history = Model.service(server, {
+        between: (model, requests) => {
+          if (requests === 3) model.remove(0, 20)
+        }
+      })
+      yield* Stream.runDrain(history.streamHistory({ pageSize: 10 })).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Logger.withMinimumLogLevel(LogLevel.Debug)
+      )
+      assert.isNotEmpty(lines)
+      for (const { keys, level, text } of lines) {
+        assert.strictEqual(level, "DEBUG")
+        assert.include(text, "The history changed while it was read")
+        assert.includeMembers([...keys], ["offset", "requests", "stepBacks"])
+        assert.notMatch(text, /text \d|m\d/)
+      }
+    })
+  )
+
+  it.effect("writes nothing while the list stands still", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      yield* Stream.runDrain(Model.service(hundred()).streamHistory({ pageSize: 10 })).pipe(
+        Effect.provide(
+          Logger.replace(
+            Logger.defaultLogger,
+            Logger.make(({ message }) => void lines.push(message))
+          )
+        ),
+        Logger.withMinimumLogLevel(LogLevel.All)
+      )
+      assert.lengthOf(lines, 0)
+    })
+  )
+
+  describe("with prefetch", () => {
+    it.effect("gives the rows that it gives without, and keeps to its bound", () =>
+      Effect.gen(function* () {
+        for (const prefetch of [0, 1, 2, 3, 4]) {
+          const server = new Model.ModelServer({ size: 300 })
+          const history = Model.service(server, { wait: () => Effect.sleep("1 second") })
+          const fiber = yield* Effect.fork(ids(history.streamHistory({ pageSize: 10, prefetch })))
+          yield* TestClock.adjust("1 hour")
+          assert.deepStrictEqual(yield* Fiber.join(fiber), server.ids())
+          assert.strictEqual(server.mostInFlight, prefetch + 1)
+          assert.strictEqual(server.inFlight, 0)
+          assert.isAtMost(server.requests.length, 31 + prefetch)
+        }
+      })
+    )
+
+    it.effect("loses and repeats nothing under drift", () =>
+      Effect.gen(function* () {
+        for (const prefetch of [1, 2, 3, 4]) {
+          for (let seed = 0; seed < 60; seed++) {
+            const { change, drawn, pageSize, server } = Model.scenario(seed, { ...Model.calm, size: 300 })
+            const began = server.ids()
+            const history = Model.service(server, { between: change })
+            const emitted: Array<string> = []
+            const end = yield* history.streamHistory({ pageSize, prefetch }).pipe(
+              Stream.runForEach((row) => Effect.sync(() => void emitted.push(row.id))),
+              Effect.either
+            )
+            const flaws = Model.audit(began, server.ids(), emitted, end._tag === "Right")
+            assert.deepStrictEqual(flaws, Model.flawless, `${JSON.stringify(drawn)} prefetch ${prefetch}`)
+            assert.isAtMost(server.mostInFlight, prefetch + 1)
+            assert.strictEqual(server.inFlight, 0)
+          }
+        }
+      })
+    )
+
+    it.effect("throws the pages away that it asked for in vain", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const began = server.ids()
+        // Requests 3 and 4 never come back: they were made as if nothing had been deleted.
+        const history = Model.service(server, {
+          between: (model, requests) => {
+            if (requests === 1) model.remove(0, 8)
+          },
+          wait: () => (server.requests.length >= 3 && server.requests.length <= 4 ? Effect.never : Effect.void)
+        })
+        const rows = yield* ids(history.streamHistory({ pageSize: 10, prefetch: 3 }))
+        assert.deepStrictEqual(Model.audit(began, server.ids(), rows), Model.flawless)
+        assert.strictEqual(server.interrupted, 2)
+        assert.strictEqual(server.inFlight, 0)
+      })
+    )
+
+    it.effect("asks for the first page before any other, and for none before it is run", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const head = yield* Stream.runHead(Model.service(server).streamHistory({ pageSize: 10, prefetch: 2 }))
+        assert.isTrue(Option.isSome(head))
+        assert.deepStrictEqual(server.requests[0], { offset: 0, limit: 10 })
+        assert.isAtMost(server.requests.length, 3)
+      })
+    )
+
+    it.effect("interruption stops all that is on its way", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const history = Model.service(server, { wait: () => Effect.never })
+        const fiber = yield* Effect.fork(Stream.runDrain(history.streamHistory({ pageSize: 10, prefetch: 3 })))
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(server.inFlight, 4)
+        yield* Fiber.interruptAs(fiber, FiberId.none)
+        assert.strictEqual(server.interrupted, 4)
+        assert.strictEqual(server.inFlight, 0)
+        yield* TestClock.adjust("1 hour")
+        assert.lengthOf(server.requests, 4)
+      })
+    )
+
+    it.effect("a stream that is left stops all that is on its way", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const history = Model.service(server, {
+          wait: ({ offset = 0 }) => (offset === 0 ? Effect.void : Effect.never)
+        })
+        yield* Stream.runDrain(Stream.take(history.streamHistory({ pageSize: 10, prefetch: 3 }), 10))
+        assert.strictEqual(server.inFlight, 0)
+        assert.strictEqual(server.interrupted, server.requests.length - 1)
+      })
+    )
+
+    it.effect("a consumer that waits is not run ahead of", () =>
+      Effect.gen(function* () {
+        const server = new Model.ModelServer({ size: 1000 })
+        const fiber = yield* Model.service(server)
+          .streamHistoryPages({ pageSize: 10, prefetch: 4 })
+          .pipe(
+            Stream.runForEach(() => Effect.sleep("1 hour")),
+            Effect.fork
+          )
+        yield* TestClock.adjust("5 hours")
+        assert.isAtMost(server.requests.length, 12)
+        yield* Fiber.interrupt(fiber)
+      })
+    )
+  })
+})

@@ -1,0 +1,271 @@
+import { assert, describe, it } from "@effect/vitest"
+import { SessionId } from "@mix-effect/core"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import type * as MetricState from "effect/MetricState"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import * as Tracer from "effect/Tracer"
+import { fault, json, never, noJitter, passing, row, scripted, sessionId, status, withService } from "./scripted.ts"
+
+interface Recorded extends Tracer.Span {
+  readonly ended: Exit.Exit<unknown, unknown> | undefined
+}
+
+/** A tracer that keeps its spans. */
+const recorder = () => {
+  const spans: Array<Recorded> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      const span = {
+        _tag: "Span" as const,
+        spanId: String(spans.length).padStart(16, "0"),
+        traceId: "0".repeat(32),
+        sampled: true,
+        name,
+        parent,
+        context,
+        links,
+        kind,
+        status: { _tag: "Started" as const, startTime },
+        attributes,
+        ended: undefined as Exit.Exit<unknown, unknown> | undefined,
+        end: (_: bigint, exit: Exit.Exit<unknown, unknown>) => {
+          span.ended = exit
+        },
+        attribute: (key: string, value: unknown) => {
+          attributes.set(key, value)
+        },
+        event: () => assert.fail("no events"),
+        addLinks: () => assert.fail("no links")
+      }
+      spans.push(span)
+      return span
+    },
+    context: (f) => f()
+  })
+  return { spans, tracer }
+}
+
+const attributesOf = (span: Recorded) => Object.fromEntries(span.attributes)
+
+const observed = <E>(
+  script: Parameters<typeof scripted>[0],
+  call: Parameters<typeof withService<unknown, E, never>>[1],
+  options?: Parameters<typeof withService>[2]
+) =>
+  Effect.gen(function* () {
+    const { spans, tracer } = recorder()
+    const exit = yield* passing(
+      noJitter(Effect.exit(Effect.withTracer(withService(scripted(script), call, options), tracer)))
+    )
+    return { spans, exit }
+  })
+
+describe("18 spans", () => {
+  it.effect("503 then 200: one INTERNAL span around two CLIENT spans, resend_count on the second only", () =>
+    Effect.gen(function* () {
+      const { spans } = yield* observed([status(503), json([])], (messages) => messages.getHistory({ limit: 2 }))
+      assert.deepStrictEqual(
+        spans.map(({ kind, name }) => [kind, name]),
+        [
+          ["internal", "MessagesService.getHistory"],
+          ["client", "GET /api/messages/history"],
+          ["client", "GET /api/messages/history"]
+        ]
+      )
+      const [call, first, second] = spans as [Recorded, Recorded, Recorded]
+      for (const attempt of [first, second]) {
+        assert.strictEqual(Option.getOrThrow(attempt.parent), call)
+      }
+      const common = {
+        "http.request.method": "GET",
+        "server.address": "localhost",
+        "server.port": 8088,
+        "url.full": "http://localhost:8088/api/messages/history?limit=2",
+        "url.template": "/api/messages/history"
+      }
+      assert.deepStrictEqual(attributesOf(first), {
+        ...common,
+        "http.response.status_code": 503,
+        "error.type": "503"
+      })
+      assert.deepStrictEqual(attributesOf(second), {
+        ...common,
+        "http.request.resend_count": 1,
+        "http.response.status_code": 200
+      })
+      assert.isTrue(call.ended !== undefined && Exit.isSuccess(call.ended))
+      assert.isTrue(first.ended !== undefined && Exit.isFailure(first.ended))
+      assert.isTrue(second.ended !== undefined && Exit.isSuccess(second.ended))
+    })
+  )
+
+  it.effect("a send is a POST, with the session's id in url.full only", () =>
+    Effect.gen(function* () {
+      const { spans } = yield* observed(
+        json(row),
+        (messages) => messages.send({ id: SessionId.make("a b"), text: "Hello" }),
+        { serverUrl: "https://h.example/mix" }
+      )
+      assert.deepStrictEqual(
+        spans.map(({ name }) => name),
+        ["MessagesService.send", "POST /api/sessions/{id}/messages"]
+      )
+      assert.deepStrictEqual(attributesOf(spans[1] as Recorded), {
+        "http.request.method": "POST",
+        "server.address": "h.example",
+        "server.port": 443,
+        "url.full": "https://h.example/mix/api/sessions/a%20b/messages",
+        "url.template": "/api/sessions/{id}/messages",
+        "http.response.status_code": 200
+      })
+    })
+  )
+
+  it.effect("error.type is the status, or the error's tag where there is none", () =>
+    Effect.gen(function* () {
+      for (const [answer, type, code] of [
+        [status(404), "404", 404],
+        [fault("ENOTFOUND"), "ConnectionError", undefined],
+        [never, "RequestTimeout", undefined],
+        [{ body: "" }, "ResponseDecodeError", 200]
+      ] as const) {
+        const { spans } = yield* observed(answer, (messages) => messages.getHistory())
+        const attributes = attributesOf(spans.at(-1) as Recorded)
+        assert.strictEqual(attributes["error.type"], type)
+        assert.strictEqual(attributes["http.response.status_code"], code)
+      }
+    })
+  )
+
+  it.effect("an interrupted call ends its spans", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = recorder()
+      const fiber = yield* Effect.fork(
+        Effect.withTracer(
+          withService(scripted(never), (messages) => messages.getHistory()),
+          tracer
+        )
+      )
+      yield* TestClock.adjust(5)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(spans.length, 2)
+      for (const span of spans) assert.isTrue(span.ended !== undefined && Exit.isInterrupted(span.ended))
+      assert.strictEqual(attributesOf(spans[1] as Recorded)["error.type"], "interrupted")
+    })
+  )
+
+  it.effect("what is not sent has no CLIENT span", () =>
+    Effect.gen(function* () {
+      const { spans } = yield* observed(json([]), (messages) => messages.getHistory({ limit: 0 }))
+      assert.deepStrictEqual(
+        spans.filter(({ kind }) => kind === "client"),
+        []
+      )
+    })
+  )
+
+  it.effect("neither credentials nor texts stand in any span", () =>
+    Effect.gen(function* () {
+      const canary = "canary-19fe"
+      const { spans } = yield* observed(
+        json({ ...row, userInput: canary, assistantResponse: canary }),
+        (messages) => messages.send({ id: sessionId, text: canary }),
+        { bearerToken: Redacted.make(canary), headers: { "x-a": canary } }
+      )
+      for (const span of spans) {
+        assert.notInclude(JSON.stringify([span.name, [...span.attributes]]), canary)
+      }
+    })
+  )
+
+  it.effect("148 a tracer that throws does the call no harm", () =>
+    Effect.gen(function* () {
+      const throwing = Tracer.make({
+        span: () => {
+          throw new Error("the tracer is broken")
+        },
+        context: (f) => f()
+      })
+      const half = recorder()
+      const span = half.tracer.span
+      const brokenSpans = Tracer.make({
+        span: (...args) =>
+          Object.assign(span(...args), {
+            attribute: () => {
+              throw new Error("the span is broken")
+            },
+            end: () => {
+              throw new Error("the span is broken")
+            }
+          }),
+        context: (f) => f()
+      })
+      for (const tracer of [throwing, brokenSpans]) {
+        for (const tracePropagation of [false, true]) {
+          const server = scripted(json([]))
+          const call = withService(server, (messages) => messages.getHistory(), { tracePropagation })
+          assert.deepStrictEqual(yield* Effect.withTracer(call, tracer), [])
+          assert.strictEqual(server.requests.length, 1)
+        }
+      }
+    })
+  )
+})
+
+it.effect("the histogram http.client.request.duration counts each attempt, in seconds", () =>
+  Effect.gen(function* () {
+    // An address of its own: metrics are kept for the whole process.
+    const serverUrl = "http://metrics.example:81"
+    const server = scripted([
+      { ...status(503), latency: 40 },
+      { ...json([]), latency: 2000 }
+    ])
+    yield* passing(
+      Effect.withRandom(
+        withService(server, (messages) => messages.getHistory(), { serverUrl }),
+        Random.fixed([0])
+      )
+    )
+    const found = (yield* Metric.snapshot)
+      .filter(({ metricKey }) => metricKey.name === "http.client.request.duration")
+      .map(({ metricKey, metricState }) => ({
+        labels: Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value])),
+        state: metricState as unknown as MetricState.MetricState.Histogram
+      }))
+      .filter(({ labels }) => labels["server.address"] === "metrics.example")
+      .sort((a, b) => a.state.sum - b.state.sum)
+    assert.deepStrictEqual(
+      found.map(({ labels, state }) => [labels, state.count, state.sum]),
+      [
+        [
+          {
+            "http.request.method": "GET",
+            "server.address": "metrics.example",
+            "server.port": "81",
+            "http.response.status_code": "503",
+            "error.type": "503"
+          },
+          1,
+          0.04
+        ],
+        [
+          {
+            "http.request.method": "GET",
+            "server.address": "metrics.example",
+            "server.port": "81",
+            "http.response.status_code": "200"
+          },
+          1,
+          2
+        ]
+      ]
+    )
+  })
+)

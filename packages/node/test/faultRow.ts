@@ -1,0 +1,231 @@
+/**
+ * One row of the fault table: bad input or a fault, and the right answer to it. Rows are plain values and need no test
+ * runner: tests run them one by one, and a script can print them.
+ */
+import { MessagesService, type MixError, type Service, SessionId } from "@mix-effect/core"
+import type { MixConfig } from "@mix-effect/http"
+import { FaultServer } from "@mix-effect/testing"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { MixNode } from "../src/index.ts"
+
+/** What is called. `secret` stands in for what must not show, where the call has room for it. */
+export interface Call {
+  readonly name: string
+  readonly run: (messages: Service, secret: string) => Effect.Effect<unknown, MixError>
+}
+
+/** What came of a row. */
+export interface Observed {
+  readonly exit: Exit.Exit<unknown, unknown>
+  /** What the server counted. */
+  readonly requests: number
+  readonly received: ReadonlyArray<FaultServer.ReceivedRequest>
+}
+
+/** The right answer. */
+export interface Expected {
+  /** The value of a success; any, where it is left out and there is no `tag`. */
+  readonly value?: unknown
+  /** The tag of a failure. */
+  readonly tag?: string
+  /** Fields of the failure; durations in milliseconds. */
+  readonly fields?: Readonly<Record<string, unknown>>
+  /** What the failure's message says. */
+  readonly says?: RegExp
+  /** How many requests the server counts. */
+  readonly requests?: number
+  /** The request targets that went out. */
+  readonly targets?: ReadonlyArray<string>
+  /** What else has to hold, and how to say it. */
+  readonly also?: readonly [text: string, holds: (observed: Observed) => boolean]
+}
+
+/** What a run may change of a row. */
+export interface Overlay {
+  readonly options?: MixConfig.Options
+  /** Replaces the text of messages. */
+  readonly secret?: string
+}
+
+export interface Row {
+  /** The numbers of the cases that it shows. */
+  readonly cases: ReadonlyArray<number>
+  readonly name: string
+  readonly call: string
+  readonly expected: Expected
+  readonly run: (overlay?: Overlay) => Effect.Effect<Observed, never, Scope.Scope>
+}
+
+/** A case that has no row, and why. */
+export interface Absent {
+  readonly cases: ReadonlyArray<number>
+  readonly name: string
+  readonly reason: string
+}
+
+/** Limits that are short, so that the table is run in a minute. */
+export const limits = { requestTimeout: 250, deadline: 2000, sendTimeout: 500 } satisfies MixConfig.Options
+
+const id = SessionId.make("s1")
+
+export const getHistory = (options?: unknown): Call => ({
+  name: `getHistory(${options === undefined ? "" : show(options)})`,
+  run: (messages) => messages.getHistory(options as never)
+})
+
+export const listSession = (id: unknown): Call => ({
+  name: `listSession({ id: ${show(id)} })`,
+  run: (messages) => messages.listSession({ id } as never)
+})
+
+export const send = (request: object = {}): Call => ({
+  name: `send(${show(request)})`,
+  // Property by property: some of the values cannot be read.
+  run: (messages, text) =>
+    messages.send(Object.defineProperties({ id, text }, Object.getOwnPropertyDescriptors(request)))
+})
+
+/** The ids of the whole history. */
+export const streamHistory = (options: Parameters<Service["streamHistory"]>[0] = {}): Call => ({
+  name: `streamHistory(${show(options)})`,
+  run: (messages) =>
+    messages.streamHistory(options).pipe(
+      Stream.map((message) => message.id as string),
+      Stream.runCollect,
+      Effect.map((ids) => [...ids])
+    )
+})
+
+/** Something shorter than JSON, for people. */
+const show = (value: unknown): string => {
+  const text = typeof value === "number" || value === undefined ? String(value) : (quoted(value) ?? String(value))
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+const quoted = (value: unknown): string | undefined => {
+  try {
+    return JSON.stringify(value, (_, inner) =>
+      typeof inner === "number" ? (Object.is(inner, -0) ? "-0" : String(inner)) : inner
+    )
+  } catch {
+    return typeof value === "bigint" ? `${value}n` : "an object that cannot be read"
+  }
+}
+
+/** Where a row's requests go: to a server with these replies, or to an address. */
+export type Where =
+  | FaultServer.Reply
+  | readonly [FaultServer.Reply, ...ReadonlyArray<FaultServer.Reply>]
+  | {
+      readonly script: () => FaultServer.Script
+      readonly options?: FaultServer.Options
+    }
+  | { readonly url: Effect.Effect<string, unknown, Scope.Scope> }
+
+const open = (where: Where) => {
+  if ("url" in where) {
+    return Effect.map(Effect.orDie(where.url), (url) => ({
+      url,
+      requestCount: Effect.succeed(0),
+      requests: Effect.succeed<ReadonlyArray<FaultServer.ReceivedRequest>>([])
+    }))
+  }
+  return Effect.orDie(
+    "script" in where
+      ? FaultServer.serve(where.script(), where.options)
+      : FaultServer.serve(where as FaultServer.Script)
+  )
+}
+
+export interface More {
+  /** Default: `getHistory()`. */
+  readonly call?: Call
+  readonly options?: MixConfig.Options
+  /** Goes behind the server's url. */
+  readonly prefix?: string
+  /** The environment; empty by default. */
+  readonly env?: Readonly<Record<string, string>>
+  /** What the call is wrapped into. */
+  readonly around?: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+/** Chance chooses the shortest delays, so that retries take no time. */
+const impatient = Effect.withRandom(Random.fixed([0]))
+
+export const row = (
+  cases: number | ReadonlyArray<number>,
+  name: string,
+  where: Where,
+  expected: Expected,
+  { around, call = getHistory(), env = {}, options = {}, prefix = "" }: More = {}
+): Row => ({
+  cases: [cases].flat(),
+  name,
+  call: call.name,
+  expected,
+  run: (overlay = {}) =>
+    Effect.gen(function* () {
+      const server = yield* open(where)
+      const layer = MixNode.layer({ ...limits, serverUrl: server.url + prefix, ...options, ...overlay.options })
+      const program = Effect.flatMap(MessagesService, (messages) => call.run(messages, overlay.secret ?? "Hello"))
+      const exit = yield* program.pipe(
+        around ?? ((effect) => effect),
+        Effect.provide(layer),
+        Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env))))),
+        impatient,
+        Effect.exit
+      )
+      return { exit, requests: yield* server.requestCount, received: yield* server.requests }
+    })
+})
+
+/** A row that is played by a program of its own. */
+export const play = (
+  cases: number | ReadonlyArray<number>,
+  name: string,
+  call: string,
+  expected: Expected,
+  program: Effect.Effect<unknown, unknown, Scope.Scope>,
+  requests: () => number = () => 0
+): Row => ({
+  cases: [cases].flat(),
+  name,
+  call,
+  expected,
+  run: () =>
+    program.pipe(
+      impatient,
+      Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map()))),
+      Effect.exit,
+      Effect.map((exit) => ({ exit, requests: requests(), received: [] }))
+    )
+})
+
+/** The right answer in words. */
+export const answerOf = ({ also, fields = {}, requests, says, tag, targets, value }: Expected): string => {
+  const told = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
+  return [
+    tag ??
+      (value === undefined ? "success" : Array.isArray(value) && value.length === 0 ? "no messages" : "the messages"),
+    ...(told.length === 0 ? [] : [`(${told.join(", ")})`]),
+    ...(says === undefined ? [] : [`that says ${says.source.replaceAll("\\", "")}`]),
+    ...(targets === undefined ? [] : [`sent as ${targets.join(", ")}`]),
+    ...(requests === undefined ? [] : [`after ${requests} ${requests === 1 ? "request" : "requests"}`]),
+    ...(also === undefined ? [] : [`; ${also[0]}`])
+  ].join(" ")
+}
+
+/** A field of an error as the table writes it. */
+export const fieldOf = (error: unknown, key: string): unknown => {
+  const value = (error as Record<string, unknown>)[key]
+  return Duration.isDuration(value) ? Duration.toMillis(value) : value
+}
