@@ -17,7 +17,7 @@ const cases = [
     name: "nothing listens",
     url: FaultServer.refusedUrl,
     message:
-      "getHistory: cannot reach 127.0.0.1:PORT (ECONNREFUSED): nothing listens there; is the Mix backend running, and is MIX_SERVER_URL right?"
+      "getHistory: cannot reach 127.0.0.1:PORT (ECONNREFUSED): nothing listens there; is the Mix backend running, and is the server url right?"
   },
   {
     name: "the url lacks its protocol",

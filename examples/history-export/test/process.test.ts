@@ -71,7 +71,7 @@ describe.concurrent("the process", { timeout: 60_000 }, () => {
       const { code, stderr, stdout } = yield* result
       assert.strictEqual(
         withoutPorts(stderr),
-        "error: getHistory: cannot reach 127.0.0.1:PORT (ECONNREFUSED): nothing listens there; is the Mix backend running, and is MIX_SERVER_URL right?\n"
+        "error: getHistory: cannot reach 127.0.0.1:PORT (ECONNREFUSED): nothing listens there; is the Mix backend running, and is the server url right?\n"
       )
       assert.deepStrictEqual([code, stdout], [1, ""])
     })

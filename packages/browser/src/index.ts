@@ -1,1 +1,6 @@
-export {}
+/**
+ * The messages client for browsers and workers.
+ *
+ * @since 0.1.0
+ */
+export * as MixBrowser from "./MixBrowser.ts"

@@ -82,7 +82,15 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
     case "Refinement":
       return issue.kind === "From" && AST.getDescriptionAnnotation(issue.ast)._tag === "None"
         ? walk(issue.issue, path)
-        : { path, expected: describe(issue.ast), actual: kindOf(issue.actual) }
+        : {
+            path,
+            expected: describe(issue.ast),
+            // Of the right kind, and refused: "a string must be ..., and is a string" would be no help.
+            actual:
+              issue.kind === "From"
+                ? kindOf(issue.actual)
+                : kindOf(issue.actual).replace(/^an? (?=string|integer)/, "another ")
+          }
     case "Transformation":
       return walk(issue.issue, path)
     case "Missing":

@@ -145,8 +145,10 @@ const maxMessage = 298
 
 const clip = (text: string, room: number) => (text.length > room ? `${text.slice(0, room - 3)}...` : text)
 
-const line = (operation: Operation, what: string, advice?: string): string => {
-  const tail = advice === undefined ? "" : `: ${clip(advice, maxMessage / 2)}`
+const line = (error: MixError, what: string, advice?: string): string => {
+  const { operation, outcome } = error
+  const fate = operation === "send" && outcome === "unknown" ? "; the message may have reached the agent" : ""
+  const tail = `${fate}${advice === undefined ? "" : `: ${clip(advice, maxMessage / 2)}`}`
   return clip(`${operation}: ${what}`, maxMessage - tail.length) + tail
 }
 
@@ -185,7 +187,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-eff
     return false
   }
   override get message(): string {
-    return line(this.operation, `${this.parameter} must be ${this.expected}, and is ${this.actual}`)
+    return line(this, `${this.parameter} must be ${this.expected}, not ${this.actual}`)
   }
 }
 
@@ -201,7 +203,7 @@ export class BadRequest extends httpError<BadRequest>()("BadRequest", reply) {
     return false
   }
   override get message(): string {
-    return line(this.operation, `the server refused the request (400${said(this.error)})`, foreignBody(this.bodyKind))
+    return line(this, `the server refused the request (400${said(this.error)})`, foreignBody(this.bodyKind))
   }
 }
 
@@ -218,7 +220,7 @@ export class Unauthorized extends httpError<Unauthorized>()("Unauthorized", repl
   }
   override get message(): string {
     const advice = this.error === undefined ? "is bearerToken (MIX_BEARER_TOKEN) set and valid?" : undefined
-    return line(this.operation, `not authenticated (401${said(this.error)})`, advice)
+    return line(this, `not authenticated (401${said(this.error)})`, advice)
   }
 }
 
@@ -236,7 +238,7 @@ export class NotFound extends httpError<NotFound>()("NotFound", reply) {
   }
   override get message(): string {
     const advice = this.error === undefined ? "is the server url that of a Mix backend?" : undefined
-    return line(this.operation, `not found (404${said(this.error)})`, advice)
+    return line(this, `not found (404${said(this.error)})`, advice)
   }
 }
 
@@ -252,7 +254,7 @@ export class RateLimited extends httpError<RateLimited>()("RateLimited", reply) 
     return true
   }
   override get message(): string {
-    return line(this.operation, `too many requests (429${said(this.error)})`, wait(this.retryAfter))
+    return line(this, `too many requests (429${said(this.error)})`, wait(this.retryAfter))
   }
 }
 
@@ -271,7 +273,7 @@ export class ServerError extends httpError<ServerError>()("ServerError", {
     return [500, 502, 503, 504].includes(this.status) && harmless(this)
   }
   override get message(): string {
-    return line(this.operation, `the server failed (${this.status}${said(this.error)})`, wait(this.retryAfter))
+    return line(this, `the server failed (${this.status}${said(this.error)})`, wait(this.retryAfter))
   }
 }
 
@@ -295,7 +297,7 @@ export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedS
     const redirect = this.status >= 300 && this.status < 400
     const what = redirect ? "a redirect, which is never followed" : "an unexpected status"
     const advice = redirect ? "is the server url right, to the letter?" : foreignBody(this.bodyKind)
-    return line(this.operation, `${what} (${this.status}${said(this.error)})`, advice)
+    return line(this, `${what} (${this.status}${said(this.error)})`, advice)
   }
 }
 
@@ -324,7 +326,7 @@ export class ConnectionError extends httpError<ConnectionError>()("ConnectionErr
   }
   override get message(): string {
     const what = this.phase === "connect" ? `cannot reach ${this.address}` : `lost the connection to ${this.address}`
-    return line(this.operation, `${what} (${this.code})`, this.hint)
+    return line(this, `${what} (${this.code})`, this.hint)
   }
 }
 
@@ -349,7 +351,7 @@ export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout"
   override get message(): string {
     const waited = { connect: "no connection", headers: "no reply", body: "no complete reply" }[this.phase]
     const limit = this.limit === undefined ? "the time allowed" : Duration.format(this.limit)
-    return line(this.operation, `${waited} within ${limit} (${this.scope} limit)`)
+    return line(this, `${waited} within ${limit} (${this.scope} limit)`)
   }
 }
 
@@ -384,7 +386,7 @@ export class ResponseDecodeError extends httpError<ResponseDecodeError>()("Respo
     const expected = this.expected === undefined ? "" : `: expected ${this.expected}, got ${this.actual}`
     const advice = this.reason === "contentType" ? "is the server url that of a Mix backend?" : undefined
     return line(
-      this.operation,
+      this,
       `cannot read the reply (${this.status}, ${this.reason}${said(this.error)})${at}${expected}`,
       advice
     )
@@ -408,7 +410,7 @@ export class ReplyPending extends httpError<ReplyPending>()("ReplyPending", {
     return false
   }
   override get message(): string {
-    return line(this.operation, "the server took the message and answers later (202)", "list the session for the reply")
+    return line(this, "the server took the message and answers later (202)", "list the session for the reply")
   }
 }
 
@@ -444,7 +446,7 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
       anchorLost: "every message read last is deleted, and the place with them",
       maxPages: "there is more history than maxPages allows"
     }[this.reason]
-    return line(this.operation, `${what} (after ${this.stats.requests} requests)`, "resume from the error's cursor")
+    return line(this, `${what} (after ${this.stats.requests} requests)`, "resume from the error's cursor")
   }
 }
 
@@ -463,7 +465,7 @@ export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/
     return false
   }
   override get message(): string {
-    return line(this.operation, "messages of one second changed places, and one may have been missed")
+    return line(this, "messages of one second changed places, and one may have been missed")
   }
 }
 

@@ -53,8 +53,9 @@ describe("Mismatch", () => {
 
   it("prefers an author's description, then a name", () => {
     const even = Schema.Number.pipe(Schema.filter((n) => n % 2 === 0, { description: "an even number" }))
-    assert.deepStrictEqual(of(even, 3), { path: "", expected: "an even number", actual: "an integer" })
+    assert.deepStrictEqual(of(even, 3), { path: "", expected: "an even number", actual: "another integer" })
     assert.deepStrictEqual(of(even, "3"), { path: "", expected: "an even number", actual: "a string" })
+    assert.deepInclude(of(even, 1.5), { actual: "a fraction" })
     const named = Schema.Struct({ a: Schema.String }).annotations({ identifier: "Named" })
     assert.deepStrictEqual(of(named, 3), { path: "", expected: "Named", actual: "an integer" })
   })

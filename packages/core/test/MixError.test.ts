@@ -149,7 +149,7 @@ describe("MixError", () => {
     })
 
     it.each<[MixError, string]>([
-      [minimal().InvalidRequest, "getHistory: limit must be an integer from 1 to 1000, and is NaN"],
+      [minimal().InvalidRequest, "getHistory: limit must be an integer from 1 to 1000, not NaN"],
       [
         new BadRequest({ operation: "send", error: { code: 400, message: "Message cannot be empty", type: "x" } }),
         "send: the server refused the request (400, Message cannot be empty)"
@@ -278,10 +278,16 @@ describe("MixError", () => {
       const errors = [
         new ServerError({ operation, outcome, status: 503 }),
         new ConnectionError({ operation, outcome, code: "ECONNRESET", phase: "headers", address }),
-        new RequestTimeout({ operation, outcome, phase: "connect", scope: "attempt" }),
+        new RequestTimeout({ operation, outcome, phase: "headers", scope: "attempt" }),
         new ResponseDecodeError({ operation, outcome, status: 200, reason: "truncated" })
       ]
       for (const error of errors) assert.strictEqual(retryable(error), expected, error._tag)
+    })
+
+    it("of a send that found no connection is true: it never left", () => {
+      const nowhere = { operation: "send", phase: "connect" } as const
+      assert.isTrue(retryable(new RequestTimeout({ ...nowhere, scope: "attempt" })))
+      assert.isTrue(retryable(new ConnectionError({ ...nowhere, code: "ECONNREFUSED", address: "localhost:1" })))
     })
 
     it("of a lost connection depends on whether it can be found another time", () => {
@@ -389,7 +395,7 @@ describe("MixError", () => {
         assert.notStrictEqual(more, error)
         assert.strictEqual(more.constructor, error.constructor)
         assert.deepStrictEqual<unknown>({ ...more }, { ...error, cursor, outcome: "refused" }, error._tag)
-        assert.strictEqual(more.message, error.message)
+        assert.strictEqual(annotate(error, { cursor }).message, error.message)
       }
     })
 

@@ -400,7 +400,7 @@ describe("walk", () => {
       ["by more than a page, where pages are not clamped: it is read with longer ones", undefined, "end", () => 13]
     ] as const)("one whose list grows %s", (_, clamp, end, growth) => {
       const { server } = flawless(
-        { size: 300, ...(clamp && { clamp }) },
+        { size: 150, ...(clamp && { clamp }) },
         10,
         (model, requests) => model.insert(growth(requests)),
         end

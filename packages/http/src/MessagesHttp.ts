@@ -85,7 +85,7 @@ export const make = (
     const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port)
     const address = `${url.hostname}:${port}`
     const credentials = Object.values(config.headers).map(Redacted.value)
-    const secrets = [...credentials, ...credentials.map((value) => value.replace(/^Bearer /, ""))]
+    const secrets = [...credentials, ...credentials.map((value) => value.replace(/^[\w-]+ +/, ""))]
     const headers = {
       accept: "application/json",
       ...Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)]))

@@ -347,7 +347,10 @@ const bodies: ReadonlyArray<Row> = [
   row(
     90,
     "a body that trickles",
-    FaultServer.reply(head(["Content-Length", "1000"]), FaultServer.drip({ data: "x".repeat(1000), every: "20 millis" })),
+    FaultServer.reply(
+      head(["Content-Length", "1000"]),
+      FaultServer.drip({ data: "x".repeat(1000), every: "20 millis" })
+    ),
     {
       ...fails("RequestTimeout", 4, { phase: "body", scope: "attempt" })
     }

@@ -35,6 +35,8 @@ export interface Expected {
   readonly value?: unknown
   /** The tag of a failure. */
   readonly tag?: string
+  /** It is interrupted, and fails with nothing. */
+  readonly interrupted?: boolean
   /** Fields of the failure; durations in milliseconds. */
   readonly fields?: Readonly<Record<string, unknown>>
   /** What the failure's message says. */
@@ -209,18 +211,19 @@ export const play = (
 })
 
 /** The right answer in words. */
-export const answerOf = ({ also, fields = {}, requests, says, tag, targets, value }: Expected): string => {
+export const answerOf = ({ also, fields = {}, interrupted, requests, says, tag, targets, value }: Expected): string => {
+  const success =
+    value === undefined ? "success" : Array.isArray(value) && value.length === 0 ? "no messages" : "the messages"
   const told = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`)
   return [
-    tag ??
-      (value === undefined ? "success" : Array.isArray(value) && value.length === 0 ? "no messages" : "the messages"),
+    tag ?? (interrupted === true ? "interrupted" : success),
     ...(told.length === 0 ? [] : [`(${told.join(", ")})`]),
     ...(says === undefined ? [] : [`that says ${says.source.replaceAll("\\", "")}`]),
     ...(targets === undefined ? [] : [`sent as ${targets.join(", ")}`]),
     ...(requests === undefined ? [] : [`after ${requests} ${requests === 1 ? "request" : "requests"}`]),
-    ...(also === undefined ? [] : [`; ${also[0]}`])
+    ...(also === undefined ? [] : [`- ${also[0]}`])
   ].join(" ")
 }
 

@@ -3,13 +3,15 @@
  * `lines` is the table to print. Nothing here needs a test runner.
  */
 
+import { historyAbsent, historyRows } from "./faultHistory.ts"
 import { replyAbsent, replyRows } from "./faultReplies.ts"
 import { requestAbsent, requestRows } from "./faultRequests.ts"
 import { type Absent, answerOf, type Row } from "./faultRow.ts"
+import { transportAbsent, transportRows } from "./faultTransport.ts"
 
-export const rows: ReadonlyArray<Row> = [...requestRows, ...replyRows]
+export const rows: ReadonlyArray<Row> = [...requestRows, ...replyRows, ...transportRows, ...historyRows]
 
-export const absent: ReadonlyArray<Absent> = [...requestAbsent, ...replyAbsent]
+export const absent: ReadonlyArray<Absent> = [...requestAbsent, ...replyAbsent, ...transportAbsent, ...historyAbsent]
 
 export interface Line {
   readonly cases: ReadonlyArray<number>

@@ -18,8 +18,10 @@ const failureOf = (exit: Exit.Exit<unknown, unknown>) =>
     : assert.fail(`it succeeded: ${util.inspect(exit.value)}`)
 
 const judge = ({ expected }: Row, observed: Observed): void => {
-  const { also, fields = {}, requests, says, tag, targets, value } = expected
-  if (tag === undefined) {
+  const { also, fields = {}, interrupted, requests, says, tag, targets, value } = expected
+  if (interrupted === true) {
+    assert.isTrue(Exit.isInterrupted(observed.exit), "interrupted")
+  } else if (tag === undefined) {
     if (Exit.isFailure(observed.exit)) assert.fail(Cause.pretty(observed.exit.cause))
     else if (value !== undefined) assert.deepStrictEqual(observed.exit.value, value)
   } else {

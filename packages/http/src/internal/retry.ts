@@ -3,6 +3,7 @@ import { annotate, type MixError } from "@mix-effect/core"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import { type Policy, RetryPolicy } from "../RetryPolicy.ts"
@@ -55,7 +56,10 @@ export const run = <A, E extends MixError>(options: {
               elapsed: elapsed()
             })
             const now = startedAt + Duration.toMillis(elapsed())
-            return Effect.flatMap(delayOf(policy, error, state, now), (next) => {
+            // A policy may take its time: the deadline holds for it as well.
+            const decided = Effect.timeoutOption(delayOf(policy, error, state, now), remaining())
+            return Effect.flatMap(decided, (decision) => {
+              const next = Option.getOrUndefined(decision)
               if (next === undefined) return Effect.fail(error)
               const { delay, state } = next
               if (Duration.greaterThanOrEqualTo(delay, remaining())) return Effect.fail(error)

@@ -1,5 +1,6 @@
 /** Spans that do a call no harm: Effect makes a defect of what a tracer throws. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 
 const quietly = (f: () => void): void => {
@@ -22,8 +23,11 @@ export const use = <A, E, R>(
       (): Effect.Effect<Tracer.Span | undefined> => Effect.succeed(undefined)
     ),
     body,
+    // What came of it is nothing for a tracer to keep: messages are long, and users'.
     (span, exit) =>
-      Effect.clockWith((clock) => Effect.sync(() => quietly(() => span?.end(clock.unsafeCurrentTimeNanos(), exit))))
+      Effect.clockWith((clock) =>
+        Effect.sync(() => quietly(() => span?.end(clock.unsafeCurrentTimeNanos(), Exit.asVoid(exit))))
+      )
   )
 
 export const annotate = (span: Tracer.Span | undefined, attributes: Readonly<Record<string, unknown>>): void => {

@@ -24,14 +24,18 @@ const tls = /^(EPROTO$|ERR_SSL_|ERR_TLS_)/
 const neverConnected =
   /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EMFILE|ENFILE|UND_ERR_CONNECT_TIMEOUT|UND_ERR_PRX_)/
 
+/** The client's own scope is closed, and with it the client. */
+const closed = /^UND_ERR_(DESTROYED|CLOSED)$/
+
 const hintOf = (code: string): string | undefined => {
-  if (code === "ECONNREFUSED") return "nothing listens there; is the Mix backend running, and is MIX_SERVER_URL right?"
-  if (code === "ENOTFOUND") return "no such host; is MIX_SERVER_URL right?"
+  if (code === "ECONNREFUSED") return "nothing listens there; is the Mix backend running, and is the server url right?"
+  if (code === "ENOTFOUND") return "no such host; is the server url right?"
   if (code.startsWith("EAI_")) return "the name server does not answer"
   if (certificate.test(code)) return "its certificate is not trusted; see NODE_EXTRA_CA_CERTS for a private authority"
   if (tls.test(code)) return "no TLS could be agreed on; does the server speak https at this port?"
   if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") return "what answers there does not speak HTTP"
   if (code.startsWith("UND_ERR_PRX_")) return "the proxy refused; see HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+  if (closed.test(code)) return "the scope of the client's layer is closed"
   if (code === "EMFILE" || code === "ENFILE") return "this process has too many files open"
   if (code === "FETCH_FAILED")
     return "the server may be down, or refuse this origin (CORS); the browser does not say which"
@@ -52,7 +56,7 @@ export const fromRequestError = (
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "UND_ERR_HEADERS_TIMEOUT" || code === "ETIMEDOUT") {
     return new RequestTimeout({ operation, phase: reached, scope: "engine" })
   }
-  const transient = !certificate.test(code) && !tls.test(code) && !code.startsWith("UND_ERR_PRX_")
+  const transient = !certificate.test(code) && !tls.test(code) && !closed.test(code) && !code.startsWith("UND_ERR_PRX_")
   const hint = hintOf(code)
   return new ConnectionError({ operation, code, phase: reached, address, transient, ...(hint && { hint }) })
 }

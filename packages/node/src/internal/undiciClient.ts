@@ -94,6 +94,10 @@ const toHeaders = (headers: IncomingHttpHeaders): Headers.Headers => {
   return Headers.unsafeFromRecord(joined)
 }
 
+/** undici has a code for a proxy whose certificate is bad, and none for one that refuses to open a tunnel. */
+const withCode = (cause: unknown): unknown =>
+  cause instanceof Error && cause.message.startsWith("Proxy response (") ? { code: "UND_ERR_PRX_RESPONSE" } : cause
+
 const execute = (dispatcher: Dispatcher, request: HttpClientRequest.HttpClientRequest) =>
   Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError>((fiber) => {
     const progress = Context.getOption(fiber.currentContext as Context.Context<Attempt.Attempt>, Attempt.Attempt)
@@ -102,7 +106,7 @@ const execute = (dispatcher: Dispatcher, request: HttpClientRequest.HttpClientRe
     }
     return Effect.async((resume) => {
       const fail = (cause: unknown) =>
-        resume(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause })))
+        resume(Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause: withCode(cause) })))
       let controller: Dispatcher.DispatchController | undefined
       let body: Body | undefined
       let abandoned = false

@@ -1,0 +1,97 @@
+/**
+ * The messages client for browsers, complete: `Effect.provide(MixBrowser.layer())` is all a page or a worker needs.
+ *
+ * Requests go out by `fetch`. A read carries no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
+ * token and every one of `headers` need one, and of headers Mix admits `Authorization` only. There is no environment to
+ * read options from: what `options` leave out comes from the `ConfigProvider`, if there is one, then from defaults.
+ *
+ * Browsers tell less than Node.js does, so some errors say less:
+ *
+ * - A redirect, which is never followed, is an `UnexpectedStatus` as everywhere, but its `status` is 300: which of the
+ *   redirects it was is hidden, and RFC 9110 has an unknown one treated as 300.
+ * - A server that is down, one that refuses this origin and a refused preflight all look alike: they are a
+ *   `ConnectionError` whose `hint` says which it may be, with the code `FETCH_FAILED`. The codes `OFFLINE` and
+ *   `MIXED_CONTENT` (a page of `https`, a server url of `http`) are certain.
+ * - `Retry-After` is hidden, unless a proxy exposes it: then the delays of the retry policy hold.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import { MessagesService, type Service } from "@mix-effect/core"
+import { MessagesHttp, type MixConfig, RetryPolicy } from "@mix-effect/http"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as FetchClient from "./internal/fetchClient.ts"
+import * as Hint from "./internal/hint.ts"
+import * as Retry from "./internal/retry.ts"
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export interface Options extends MixConfig.Options {
+  /**
+   * Whether a retry waits until the browser is online again, for as long as the deadline of its call allows. Without it
+   * retries go on failing while the browser is offline, until the policy ends them. Default: `false`.
+   */
+  readonly waitWhileOffline?: boolean | undefined
+}
+
+const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
+  Effect.gen(function* () {
+    const client = yield* FetchClient.make
+    const service = yield* Effect.provideService(MessagesHttp.make(options), HttpClient.HttpClient, client)
+    const policyAtBuild = yield* RetryPolicy.RetryPolicy
+    const adapt = Retry.adapt(policyAtBuild, options.waitWhileOffline ?? false)
+    const explain = Hint.make(options)
+    return MessagesService.make({
+      getHistory: (request) => Effect.mapError(adapt(service.getHistory(request)), explain),
+      listSession: (request) => Effect.mapError(adapt(service.listSession(request)), explain),
+      send: (request) => Effect.mapError(adapt(service.send(request)), explain)
+    })
+  })
+
+/**
+ * @example
+ * import { MessagesService } from "@mix-effect/core"
+ * import { MixBrowser } from "@mix-effect/browser"
+ * import { Effect, Stream } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const messages = yield* MessagesService
+ *   yield* messages.followHistory().pipe(Stream.runForEach((message) => Effect.log(message.userInput)))
+ * })
+ *
+ * export const main = program.pipe(
+ *   Effect.provide(MixBrowser.layer({ serverUrl: "http://localhost:8088", waitWhileOffline: true }))
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
+  Layer.effect(MessagesService, make(options))
+
+/**
+ * The same with options that are read by `Config`.
+ *
+ * @example
+ * import { MixBrowser } from "@mix-effect/browser"
+ * import { Config, ConfigProvider, Layer } from "effect"
+ *
+ * // A page has no environment: give it a `ConfigProvider`.
+ * const settings = ConfigProvider.fromJson({ backend: { url: "https://mix.example.com" } })
+ *
+ * export const MessagesLive = MixBrowser.layerConfig({
+ *   serverUrl: Config.string("url").pipe(Config.nested("backend"))
+ * }).pipe(Layer.provide(Layer.setConfigProvider(settings)))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
+  Layer.effect(MessagesService, Effect.flatMap(Config.unwrap(options), make))

@@ -1,0 +1,37 @@
+/** What retry policies heed in browsers. */
+import type { MixError } from "@mix-effect/core"
+import { RetryPolicy } from "@mix-effect/http"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import { mixedContent } from "./hint.ts"
+import * as Surroundings from "./surroundings.ts"
+
+/**
+ * What a browser blocks once it blocks always. The wait is a part of the policy's step, which the deadline of the call
+ * ends; the delay of the policy follows it.
+ */
+const withBrowser = (policy: RetryPolicy.Policy, waitWhileOffline: boolean): RetryPolicy.Policy =>
+  Schedule.makeWithState(policy.initial, (now, error: MixError, state) => {
+    if (error._tag === "ConnectionError" && error.code === mixedContent) {
+      return Effect.succeed([state, undefined, ScheduleDecision.done] as const)
+    }
+    const step = policy.step(now, error, state)
+    return waitWhileOffline
+      ? Effect.tap(step, ([, , decision]) =>
+          ScheduleDecision.isContinue(decision) && Surroundings.isOffline() ? Surroundings.awaitOnline : Effect.void
+        )
+      : step
+  })
+
+/** Runs a call with the policy that it would have run with, adapted. */
+export const adapt =
+  (atBuild: RetryPolicy.Policy, waitWhileOffline: boolean) =>
+  <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.flatMap(Effect.context<never>(), (context) => {
+      const policy = context.unsafeMap.has(RetryPolicy.RetryPolicy.key)
+        ? Context.get(context, RetryPolicy.RetryPolicy)
+        : atBuild
+      return RetryPolicy.withRetryPolicy(call, withBrowser(policy, waitWhileOffline))
+    })

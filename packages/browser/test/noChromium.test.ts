@@ -1,0 +1,12 @@
+/** Runs instead of the others where there is no Chromium. */
+import { it } from "vitest"
+
+const how = "Chromium is not installed: on Debian, apt-get install chromium"
+
+if (process.env.CI) {
+  it(how, () => {
+    throw new Error(how)
+  })
+} else {
+  it.skip(how)
+}

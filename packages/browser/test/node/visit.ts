@@ -1,0 +1,67 @@
+/**
+ * Opens a page of its own origin and its own policy, for what the test page cannot be: https, restricted, offline. Its
+ * script finds `input`, `result(value)` to end the visit with, and `offline(yes)`, which cuts the network off.
+ */
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+import type { Browser, BrowserContext } from "playwright"
+
+export interface Visit {
+  /** A module of `test/pages`. */
+  readonly script: string
+  readonly origin: string
+  readonly input: unknown
+  /** The value of `Content-Security-Policy`. */
+  readonly csp?: string
+}
+
+export interface Visited {
+  readonly result: unknown
+  /** What the page wrote on its console. */
+  readonly console: ReadonlyArray<string>
+}
+
+const bundle = async (script: string): Promise<string> => {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(`../pages/${script}`, import.meta.url))],
+    bundle: true,
+    write: false,
+    format: "esm",
+    conditions: ["@mix-effect/source"]
+  })
+  return outputFiles[0]?.text ?? ""
+}
+
+export const visit = async (
+  { context }: { readonly context: BrowserContext },
+  { csp, input, origin, script }: Visit
+): Promise<Visited> => {
+  const code = await bundle(script)
+  const browser = context.browser() as Browser
+  const own = await browser.newContext()
+  const console: Array<string> = []
+  try {
+    const page = await own.newPage()
+    page.on("console", (message) => console.push(message.text()))
+    let end: (value: unknown) => void = () => {}
+    const result = new Promise((resolve, reject) => {
+      end = resolve
+      page.on("pageerror", reject)
+    })
+    await page.exposeFunction("result", (value: unknown) => end(value))
+    await page.exposeFunction("offline", (offline: boolean) => own.setOffline(offline))
+    await page.addInitScript(`globalThis.input = ${JSON.stringify(input)}`)
+    await page.route(`${origin}/**`, (route) => {
+      const isScript = route.request().url().endsWith(".js")
+      return route.fulfill({
+        contentType: isScript ? "text/javascript" : "text/html",
+        ...(csp !== undefined && { headers: { "content-security-policy": csp } }),
+        body: isScript ? code : '<!doctype html><title>page</title><script type="module" src="/page.js"></script>'
+      })
+    })
+    await page.goto(`${origin}/`)
+    return { result: await result, console }
+  } finally {
+    await own.close()
+  }
+}

@@ -1,0 +1,87 @@
+/** Everywhere a secret could show: what becomes of an error, and what a call leaves in spans, logs and metrics. */
+import * as util from "node:util"
+import { MixError } from "@mix-effect/core"
+import * as Cause from "effect/Cause"
+import * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HashMap from "effect/HashMap"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
+import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
+
+const inspect = (value: unknown) => util.inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true })
+
+const encode = Schema.encodeUnknownSync(MixError)
+
+/** Every way in which an error is written down. */
+export const ofCause = (cause: Cause.Cause<unknown>): ReadonlyArray<string> => [
+  Cause.pretty(cause),
+  Cause.pretty(cause, { renderErrorCause: true }),
+  inspect(cause),
+  JSON.stringify(cause),
+  ...[...Cause.failures(cause), ...Cause.defects(cause)].flatMap((error) => [
+    String(error),
+    inspect(error),
+    JSON.stringify(error) ?? "",
+    ...(error instanceof Error ? [error.message, error.stack ?? "", inspect(error.cause)] : []),
+    ...(Schema.is(MixError)(error) ? [JSON.stringify(encode(error))] : []),
+    ...(ConfigError.isConfigError(error) ? [error.toString()] : [])
+  ])
+]
+
+/** Spans and log lines of whatever runs in `watch`. */
+export const watcher = () => {
+  const found: Array<string> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind, options) => {
+      found.push(name, inspect(options?.attributes))
+      const attributes = new Map<string, unknown>()
+      const span: Tracer.Span = {
+        _tag: "Span",
+        spanId: "1".repeat(16),
+        traceId: "1".repeat(32),
+        sampled: true,
+        name,
+        parent,
+        context,
+        links,
+        kind,
+        status: { _tag: "Started", startTime },
+        attributes,
+        end: (_, exit) => {
+          found.push(inspect(exit), ...(Exit.isFailure(exit) ? ofCause(exit.cause) : []))
+        },
+        attribute: (key, value) => {
+          attributes.set(key, value)
+          found.push(key, inspect(value))
+        },
+        event: (name, _, attributes) => {
+          found.push(name, inspect(attributes))
+        },
+        addLinks: () => {}
+      }
+      return span
+    },
+    context: (f) => f()
+  })
+  const logger = Logger.make(({ annotations, cause, message }) => {
+    found.push(inspect(message), inspect(HashMap.toEntries(annotations)), ...ofCause(cause))
+  })
+  const watch = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    effect.pipe(
+      // What a program logs of a failure, it logs as it is.
+      Effect.tapErrorCause((cause) => Effect.logError("it failed", cause)),
+      Effect.withTracer(tracer),
+      Logger.withMinimumLogLevel(LogLevel.All),
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+    )
+  return { found, watch }
+}
+
+/** The names and labels of all metrics of this process. */
+export const ofMetrics: Effect.Effect<ReadonlyArray<string>> = Effect.map(Metric.snapshot, (pairs) =>
+  pairs.map(({ metricKey }) => inspect([metricKey.name, metricKey.tags]))
+)

@@ -1,0 +1,131 @@
+/** 14 Credentials, message texts and replies show nowhere, whatever an engine throws and a server repeats. */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as renderings from "./renderings.ts"
+import { type Answer, json, jsonType, noJitter, row, scripted, sessionId, withService } from "./scripted.ts"
+
+/** The part of each secret that no escaping changes. */
+const marks = ["canary-token-a1", "canary-header-b2", "canary-text-c3", "canary-basic-d4"]
+const [token, header, mark, basic] = marks as [string, string, string, string]
+const text = `  ${mark} "quoted" <b>&'é\u{1f600}\u2028\n end `
+
+const options = {
+  bearerToken: Redacted.make(token),
+  headers: { "x-secret": header, "x-other": Redacted.make(`Basic ${basic}`) }
+}
+
+const secrets = [token, `Bearer ${token}`, header, `Basic ${basic}`, basic, text, text.trim()]
+
+const ascii = (text: string) =>
+  text.replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+const goJson = (value: unknown) =>
+  JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+const html = (text: string) =>
+  text.replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" })[c] ?? c)
+
+const all = secrets.join(" | ")
+
+/** A server that repeats all it knows, in whatever form. */
+const bodies: ReadonlyArray<readonly [type: string, body: string]> = [
+  ["application/json", JSON.stringify({ error: { code: 400, message: all, type: all } })],
+  ["application/json", goJson({ error: { code: 400, message: all, type: all } })],
+  ["application/json", ascii(goJson({ error: all }))],
+  ["application/json", JSON.stringify({ message: all })],
+  ["application/json", JSON.stringify({ detail: [{ input: all }] })],
+  ["application/json", goJson({ detail: [{ input: all }] })],
+  ["application/json", ascii(JSON.stringify({ detail: [{ input: all }] }))],
+  ["application/json", JSON.stringify([{ id: "m1", [all]: all }])],
+  ["application/json", JSON.stringify(all)],
+  ["application/json", `{"broken": ${JSON.stringify(all)}`],
+  ["text/plain", all],
+  ["text/html", `<html><pre>${html(all)}</pre>`],
+  ["text/html", `<html><pre>${html(all).replaceAll("&#34;", "&quot;")}</pre>`],
+  ["text/plain", secrets.map(encodeURIComponent).join("&")],
+  ["application/octet-stream", all]
+]
+
+const echoed = {
+  location: `http://other.example/?t=${encodeURIComponent(all)}`,
+  "x-echo": encodeURIComponent(all),
+  "set-cookie": `t=${encodeURIComponent(all)}`,
+  "www-authenticate": `Bearer realm="${token} ${header}"`
+}
+
+const statuses = [
+  200, 202, 204, 206, 301, 302, 304, 307, 400, 401, 403, 404, 405, 408, 409, 413, 418, 422, 429, 500, 501, 502, 503, 599
+]
+
+const request = {
+  headers: { authorization: `Bearer ${token}`, "x-secret": header },
+  body: text,
+  url: `http://${token}@h`
+}
+
+const causes: ReadonlyArray<unknown> = [
+  Object.assign(new Error(all), { code: "ECONNRESET", request, options: request }),
+  Object.assign(new Error(all), { code: all }),
+  Object.assign(new TypeError(all), { cause: Object.assign(new Error(all), { code: "ENOTFOUND", hostname: all }) }),
+  new AggregateError([new Error(all)], all),
+  { code: "SELF_SIGNED_CERT_IN_CHAIN", message: all, toString: () => all },
+  all,
+  { request, toJSON: () => all }
+]
+
+const answers: ReadonlyArray<Answer> = [
+  ...statuses.flatMap((status) =>
+    bodies.map(([type, body]): Answer => ({ status, headers: { ...echoed, "content-type": type }, body }))
+  ),
+  ...causes.map((cause): Answer => ({ cause })),
+  ...causes.map((cause): Answer => ({ headers: jsonType, body: Stream.fail(cause) })),
+  json([{ ...row, userInput: text, assistantResponse: all }]),
+  json({ ...row, userInput: text, assistantResponse: all })
+]
+
+it.effect(
+  "over all statuses, bodies and engine failures",
+  () =>
+    Effect.gen(function* () {
+      let searched = 0
+      const search = (where: string, rendered: ReadonlyArray<string>) => {
+        for (const text of rendered) {
+          searched += 1
+          // A read does not know the text of a message, and no server repeats one to it.
+          for (const found of marks)
+            if (found !== mark || where.includes("send"))
+              assert.isFalse(text.includes(found), `${found} in ${where}: ${text.slice(0, 2000)}`)
+        }
+      }
+      let failures = 0
+      for (const answer of answers) {
+        for (const operation of ["getHistory", "listSession", "send"] as const) {
+          const { found, watch } = renderings.watcher()
+          const exit = yield* withService(
+            scripted(answer),
+            (messages) =>
+              operation === "send"
+                ? messages.send({ id: sessionId, text })
+                : operation === "listSession"
+                  ? messages.listSession({ id: sessionId })
+                  : Effect.asVoid(messages.getHistory()),
+            options
+          ).pipe(watch, noJitter, Effect.exit)
+          const what = `${operation} after ${answer.status ?? 200} ${String(answer.body).slice(0, 40)}`
+          if (Exit.isFailure(exit)) {
+            failures += 1
+            search(what, renderings.ofCause(exit.cause))
+          }
+          search(`spans and logs of ${what}`, found)
+        }
+      }
+      search("metrics", yield* renderings.ofMetrics)
+      assert.isAbove(failures, 1000)
+      assert.isAbove(searched, 50_000)
+      console.log(`secrets: ${failures} errors, ${searched} renderings searched for ${marks.length} secrets, 0 hits`)
+    }),
+  60_000
+)

@@ -1,0 +1,399 @@
+/** G and I: connections that fail in each of their phases, and what surrounds a call. */
+import { MessagesService, SessionId } from "@mix-effect/core"
+import { RetryPolicy } from "@mix-effect/http"
+import { FaultServer } from "@mix-effect/testing"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import { MixNode } from "../src/index.ts"
+import { type Absent, type Call, type Expected, limits, type More, play, type Row, row, send } from "./faultRow.ts"
+
+const empty = FaultServer.json([])
+const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
+const taken = FaultServer.json(message)
+
+const fails = (tag: string, requests: number, fields: Record<string, unknown> = {}): Expected => ({
+  tag,
+  fields: { attempts: requests, ...fields },
+  requests
+})
+
+/** No request ever arrives. */
+const unreached = (tag: string, attempts: number, fields: Record<string, unknown> = {}): Expected => ({
+  tag,
+  fields: { attempts, ...fields },
+  requests: 0
+})
+
+const ok = (requests: number, value: unknown = []): Expected => ({ value, requests })
+
+const sending: More = { call: send() }
+const long: Call = {
+  name: "send({ text: 5 MB })",
+  run: (messages) => messages.send({ id: SessionId.make("s1"), text: "x".repeat(5 * 1024 * 1024) })
+}
+
+const lost = (requests: number): Expected => fails("ConnectionError", requests, { phase: "headers", transient: true })
+
+const unknown: Expected = fails("ConnectionError", 1, { phase: "headers", outcome: "unknown", isRetryable: false })
+
+/** The engine opens a second connection while it looks at the first, so the third call is on one that was kept. */
+const thirdly = (name: string, run: Call["run"]): More => ({
+  call: {
+    name: `getHistory() twice, then ${name}`,
+    run: (messages, text) => Effect.zipRight(Effect.repeatN(messages.getHistory(), 1), run(messages, text))
+  }
+})
+
+const dead = FaultServer.answerThenCloseIdle(empty)
+
+const named = (host: string) => Effect.map(FaultServer.refusedUrl, (url) => url.replace("127.0.0.1", host))
+
+const tls = (kind: "selfSigned" | "expired" | "wrongHost", name: string): Row =>
+  row(
+    98,
+    name,
+    { script: () => empty, options: { tls: kind } },
+    {
+      ...unreached("ConnectionError", 1, { phase: "connect", isRetryable: false, transient: false }),
+      says: /certificate is not trusted/
+    }
+  )
+
+const noHttp = { ...lost(4), says: /does not speak HTTP/ }
+
+const transport: ReadonlyArray<Row> = [
+  row(
+    95,
+    "nothing listens",
+    { url: FaultServer.refusedUrl },
+    {
+      ...unreached("ConnectionError", 4, { code: "ECONNREFUSED", phase: "connect" }),
+      says: /127\.0\.0\.1:\d+ \(ECONNREFUSED\).*is the Mix backend running/
+    }
+  ),
+  row(
+    95,
+    "nothing listens at localhost",
+    { url: named("localhost") },
+    {
+      ...unreached("ConnectionError", 4, { code: "ECONNREFUSED", phase: "connect" })
+    }
+  ),
+  row(
+    95,
+    "nothing listens for a send",
+    { url: FaultServer.refusedUrl },
+    {
+      ...unreached("ConnectionError", 4, { code: "ECONNREFUSED", outcome: "notSent", isRetryable: true })
+    },
+    sending
+  ),
+  row(
+    96,
+    "no such host",
+    { url: Effect.succeed("http://mix.invalid") },
+    {
+      tag: "ConnectionError",
+      fields: { phase: "connect", address: "mix.invalid:80" },
+      says: /ENOTFOUND|EAI_AGAIN/
+    },
+    { options: { requestTimeout: "8 seconds", deadline: "9 seconds" } }
+  ),
+  row(
+    97,
+    "a connection that never stands",
+    { url: FaultServer.blackHoleUrl },
+    {
+      ...unreached("RequestTimeout", 4, { phase: "connect", scope: "attempt", limit: 250 })
+    }
+  ),
+  row(
+    97,
+    "a connection that never stands, for a send",
+    { url: FaultServer.blackHoleUrl },
+    {
+      ...unreached("RequestTimeout", 1, { phase: "connect", scope: "deadline", limit: 500, outcome: "notSent" })
+    },
+    sending
+  ),
+  tls("selfSigned", "a certificate that signs itself"),
+  tls("expired", "a certificate that is expired"),
+  tls("wrongHost", "a certificate for another host"),
+  row(
+    98,
+    "TLS where none is spoken",
+    {
+      url: Effect.map(
+        FaultServer.serve(FaultServer.atAccept(FaultServer.write("HTTP/1.1 400 Bad Request\r\n\r\n"), FaultServer.end)),
+        ({ url }) => url.replace("http:", "https:")
+      )
+    },
+    { ...unreached("ConnectionError", 1, { phase: "connect", isRetryable: false }), says: /speak https/ }
+  ),
+  row(99, "a connection that is closed at once, then a reply", [FaultServer.acceptThenClose, empty], { value: [] }),
+  row(99, "a connection that is reset at once, then a reply", [FaultServer.acceptThenReset, empty], { value: [] }),
+  row(99, "no byte of a reply, then a reply", [FaultServer.closeWithoutReply, empty], ok(2)),
+  row(99, "no byte of a reply, for good", FaultServer.closeWithoutReply, lost(4)),
+  row(99, "a reset instead of a reply, for good", FaultServer.resetWithoutReply, lost(4)),
+  row(99, "no byte of a reply to a send", [FaultServer.closeWithoutReply, taken], unknown, sending),
+  row(99, "a reset instead of a reply to a send", [FaultServer.resetWithoutReply, taken], unknown, sending),
+  row(
+    99,
+    "kept connections that are dead",
+    [dead, dead, empty],
+    ok(3),
+    thirdly("getHistory()", (messages) => messages.getHistory())
+  ),
+  row(
+    99,
+    "kept connections that are dead, for a send",
+    [dead, dead, taken],
+    { tag: "ConnectionError", fields: { attempts: 1, outcome: "unknown" }, requests: 2 },
+    thirdly("send({})", (messages, text) => messages.send({ id: SessionId.make("s1"), text }))
+  ),
+  row(
+    100,
+    "a reset during an upload",
+    [FaultServer.resetDuringUpload, taken],
+    {
+      ...fails("ConnectionError", 1, { outcome: "unknown", isRetryable: false })
+    },
+    { call: long }
+  ),
+  row(101, "a reset after the head, then a reply", [FaultServer.resetAfterHeaders, empty], ok(2)),
+  row(
+    101,
+    "a reset in the body, for good",
+    FaultServer.resetMidBody(),
+    fails("ResponseDecodeError", 4, { reason: "truncated" })
+  ),
+  row(
+    101,
+    "a reset in the body of a reply to a send",
+    [FaultServer.resetMidBody(), taken],
+    {
+      ...fails("ResponseDecodeError", 1, { reason: "truncated", outcome: "unknown" })
+    },
+    sending
+  ),
+  row(101, "a reset after the last byte", FaultServer.reply(...empty.steps, FaultServer.reset), ok(1)),
+  row(102, "bytes that are no HTTP", FaultServer.garbage, noHttp),
+  row(102, "a head of 128 KiB", FaultServer.oversizedHeaders(), noHttp),
+  row(102, "HTTP/0.9", FaultServer.raw("<html>hello</html>"), noHttp),
+  row(102, "a header without a colon", FaultServer.raw("HTTP/1.1 200 OK\r\nno colon here\r\n\r\n"), noHttp),
+  row([53, 102], "a status of 000", FaultServer.raw("HTTP/1.1 000 None\r\nContent-Length: 2\r\n\r\n[]"), lost(4)),
+  row(
+    103,
+    "a head that drips",
+    FaultServer.reply(FaultServer.drip({ data: "HTTP/1.1 200 OK\r\nX: y\r\n".repeat(9), every: "20 millis" })),
+    {
+      ...fails("RequestTimeout", 4, { phase: "headers", scope: "attempt", limit: 250 })
+    }
+  ),
+  row(103, "no head", FaultServer.stallBeforeHead, fails("RequestTimeout", 4, { phase: "headers", scope: "attempt" })),
+  row(
+    103,
+    "no head of a reply to a send",
+    FaultServer.stallBeforeHead,
+    {
+      ...fails("RequestTimeout", 1, { phase: "headers", scope: "deadline", limit: 500, outcome: "unknown" })
+    },
+    sending
+  ),
+  row(
+    103,
+    "a refusal while the upload is under way",
+    FaultServer.duringUpload(...FaultServer.status(413).steps),
+    {
+      ...fails("UnexpectedStatus", 1, { status: 413, outcome: "refused" })
+    },
+    { call: long }
+  ),
+  row(
+    103,
+    "a refusal while the upload is under way, and the end of the connection",
+    FaultServer.duringUpload(...FaultServer.status(413, [["Connection", "close"]]).steps, FaultServer.end),
+    { tag: "UnexpectedStatus", fields: { status: 413 }, requests: 1 },
+    { call: long }
+  ),
+  row(103, "a reply while the upload is under way", FaultServer.duringUpload(...taken.steps), ok(1, message), {
+    call: long
+  }),
+  row(
+    105,
+    "a body that stalls",
+    FaultServer.stallMidBody(),
+    fails("RequestTimeout", 4, { phase: "body", scope: "attempt" })
+  ),
+  row(
+    105,
+    "a body that stalls, and a short deadline",
+    FaultServer.stallMidBody(),
+    {
+      ...fails("RequestTimeout", 3, { phase: "body", scope: "deadline", limit: 600 })
+    },
+    { options: { deadline: 600 } }
+  ),
+  row(
+    105,
+    "a body that stalls, of a reply to a send",
+    FaultServer.stallMidBody(),
+    {
+      ...fails("RequestTimeout", 1, { phase: "body", scope: "deadline", outcome: "unknown" })
+    },
+    sending
+  )
+]
+
+/** The service at a server, for as long as a scope of its own. */
+const at = (url: string) => MixNode.layer({ ...limits, serverUrl: url })
+
+let posts = 0
+const refusedThenUp = Effect.gen(function* () {
+  const url = yield* FaultServer.refusedUrl
+  const scope = yield* Effect.scope
+  let server: FaultServer.Running | undefined
+  const start = Effect.gen(function* () {
+    if (server === undefined)
+      server = yield* Effect.orDie(Scope.extend(FaultServer.serve(taken, { port: Number(new URL(url).port) }), scope))
+  })
+  const reply = yield* Effect.flatMap(MessagesService, (messages) =>
+    messages
+      .send({ id: SessionId.make("s1"), text: "Hello" })
+      .pipe(RetryPolicy.withRetryPolicy(Schedule.tapInput(Schedule.recurs(3), () => start)))
+  ).pipe(Effect.provide(at(url)))
+  posts = server === undefined ? 0 : yield* server.requestCount
+  return reply
+})
+
+let refusals = 0
+const proxyRefuses = (code: number) =>
+  Effect.gen(function* () {
+    refusals = 0
+    const proxy = yield* FaultServer.serve(FaultServer.status(code, [["Proxy-Authenticate", "Basic"]]))
+    const call = Effect.flatMap(MessagesService, (messages) => messages.getHistory())
+    const env = ConfigProvider.fromMap(new Map([["HTTP_PROXY", proxy.url]]))
+    return yield* call.pipe(
+      Effect.provide(at("http://mix.example")),
+      Effect.withConfigProvider(env),
+      Effect.ensuring(
+        Effect.map(proxy.requestCount, (count) => {
+          refusals = count
+        })
+      )
+    )
+  })
+
+/** Closes the scope of the service while a call is under way. */
+const released = Effect.gen(function* () {
+  const server = yield* FaultServer.serve(FaultServer.stallBeforeHead)
+  const scope = yield* Scope.make()
+  const context = yield* Layer.buildWithScope(at(server.url), scope)
+  const call = Effect.provide(
+    Effect.flatMap(MessagesService, (messages) => messages.getHistory()),
+    context
+  )
+  const fiber = yield* Effect.fork(call)
+  yield* server.awaitRequests(1)
+  yield* Scope.close(scope, Exit.void)
+  return yield* Fiber.join(fiber)
+})
+
+const surroundings: ReadonlyArray<Row> = [
+  play(
+    [95, 99],
+    "nothing listens, then the server is up",
+    "send({})",
+    { value: message, requests: 1 },
+    refusedThenUp,
+    () => posts
+  ),
+  ...[407, 502].map((code) =>
+    play(
+      107,
+      `a proxy that answers ${code}`,
+      "getHistory()",
+      {
+        tag: "ConnectionError",
+        fields: { attempts: 1, isRetryable: false },
+        says: /proxy/,
+        requests: 1
+      },
+      proxyRefuses(code),
+      () => refusals
+    )
+  ),
+  row(
+    134,
+    "interrupted before it starts",
+    empty,
+    { interrupted: true, requests: 0 },
+    {
+      around: (effect) => Effect.zipRight(Effect.interrupt, effect)
+    }
+  ),
+  play(
+    138,
+    "the layer's scope is closed during a call",
+    "getHistory()",
+    {
+      tag: "ConnectionError",
+      fields: { attempts: 1, isRetryable: false }
+    },
+    released
+  ),
+  row(145, "another fetch", empty, ok(1), {
+    around: (effect) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          const { fetch } = globalThis
+          globalThis.fetch = () => Promise.reject(new Error("patched"))
+          return fetch
+        }),
+        () => effect,
+        (fetch) =>
+          Effect.sync(() => {
+            globalThis.fetch = fetch
+          })
+      )
+  })
+]
+
+export const transportRows: ReadonlyArray<Row> = [...transport, ...surroundings]
+
+const elsewhere = (cases: number, name: string, reason: string): Absent => ({ cases: [cases], name, reason })
+
+export const transportAbsent: ReadonlyArray<Absent> = [
+  elsewhere(
+    104,
+    "the engine's own limits",
+    "off in this client; another engine's are told as such, tested in @mix-effect/http"
+  ),
+  elsewhere(106, "offline and online again", "browsers only"),
+  elsewhere(
+    108,
+    "a fetch that throws anything",
+    "this client does not use fetch; what an engine throws is tested in @mix-effect/http"
+  ),
+  elsewhere(109, "no fetch", "browsers only"),
+  elsewhere(110, "a laptop that slept", "the deadline goes by the monotonic clock; tested in @mix-effect/http"),
+  elsewhere(111, "EMFILE", "a ConnectionError after the usual delays; tested in @mix-effect/http"),
+  elsewhere(135, "interruption and reply at once", "tested in sockets.test.ts"),
+  elsewhere(136, "interruption is no error", "tested in interruption.test.ts"),
+  elsewhere(137, "10,000 calls", "no warning; tested in sockets.test.ts"),
+  elsewhere(139, "interruption during a delay", "tested in interruption.test.ts"),
+  elsewhere(140, "the wall clock jumps", "no deadline and no delay moves; tested in @mix-effect/http"),
+  elsewhere(141, "chance is 0, or almost 1", "delays stay in their range; tested in @mix-effect/http"),
+  elsewhere(142, "two copies of the SDK", "tested in imports.test.ts"),
+  elsewhere(143, "errors of another realm", "only properties are looked at; tested in @mix-effect/http"),
+  elsewhere(144, "frozen globals, no process, a worker", "imports work; tested in imports.test.ts"),
+  elsewhere(146, "a preflight that is refused", "browsers only"),
+  elsewhere(147, "http from a page of https", "browsers only"),
+  elsewhere(148, "a tracer or a logger that throws", "the call is unaffected; tested in @mix-effect/http"),
+  elsewhere(150, "the retry budget is empty", "the last error with budgetExhausted; tested in @mix-effect/http")
+]
