@@ -27,6 +27,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { Attempt, type Progress } from "./Attempt.ts"
@@ -86,6 +87,7 @@ export const make = (
     const address = `${url.hostname}:${port}`
     const credentials = Object.values(config.headers).map(Redacted.value)
     const secrets = [...credentials, ...credentials.map((value) => value.replace(/^[\w-]+ +/, ""))]
+    const scrubCredentials = Scrub.make(secrets)
     const headers = {
       accept: "application/json",
       ...Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)]))
@@ -108,7 +110,7 @@ export const make = (
         address: url.hostname,
         port
       }
-      const scrub = Scrub.make([...secrets, ...(call.secrets ?? [])])
+      const scrub = call.secrets === undefined ? scrubCredentials : Scrub.make([...secrets, ...call.secrets])
       const attempt = (number: number, remaining: Duration.Duration) =>
         Telemetry.attempt(target, number, (span, onStatus) => {
           const progress: Progress = { phase: "headers" }
@@ -129,6 +131,8 @@ export const make = (
               const errorBodyLimit = Duration.min(maxErrorBody, Duration.times(Duration.subtract(limit, elapsed), 0.5))
               return Reply.read(response, { ...call, scrub, maxBytes: config.maxResponseBytes, errorBodyLimit })
             }),
+            // What fails in here is handled: no fiber of it shall log that it was not.
+            Effect.withUnhandledErrorLogLevel(Option.none()),
             Effect.timeoutFail({
               duration: limit,
               onTimeout: () =>

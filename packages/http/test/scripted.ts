@@ -2,10 +2,11 @@
  * An `HttpClient` that answers by a script and writes down what it was asked: no socket, no promise, so that under
  * `TestClock` everything happens at the millisecond at which it was due.
  */
+import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert } from "@effect/vitest"
 import {
   type BackendMessage,
@@ -69,19 +70,14 @@ const toStream = (body: Answer["body"]): Stream.Stream<Uint8Array, unknown> =>
         ? Stream.fromIterable(body)
         : body
 
-const respond = (request: HttpClientRequest.HttpClientRequest, answer: Answer) => {
-  const { body, headers = {}, status = 200 } = answer
-  // A web response cannot have every status; what this one lacks stands before it.
-  const base = HttpClientResponse.fromWeb(request, new Response(null, { headers }))
-  return Object.create(base, {
-    status: { value: status },
-    stream: {
-      value: Stream.mapError(
-        toStream(body),
-        (cause) => new HttpClientError.ResponseError({ request, response: base, reason: "Decode", cause })
-      )
-    }
-  }) as HttpClientResponse.HttpClientResponse
+/** What the SDK reads of a response, and no more: web responses are slow to make, and cannot have every status. */
+const respond = (request: HttpClientRequest.HttpClientRequest, { body, headers = {}, status = 200 }: Answer) => {
+  const response = { request, status, headers: Headers.fromInput(headers) } as HttpClientResponse.HttpClientResponse
+  const stream = Stream.mapError(
+    toStream(body),
+    (cause) => new HttpClientError.ResponseError({ request, response, reason: "Decode", cause })
+  )
+  return Object.assign(response, { stream })
 }
 
 export interface Scripted {
@@ -94,11 +90,11 @@ export interface Scripted {
 export const scripted = (script: Script): Scripted => {
   const answers: ReadonlyArray<Answer> | undefined =
     typeof script === "function" ? undefined : Array.isArray(script) ? script : [script as Answer]
-  const client = HttpClient.make((request, url) =>
+  const answer = (request: HttpClientRequest.HttpClientRequest) =>
     Effect.gen(function* () {
       const recorded: Recorded = {
         method: request.method,
-        url: url.href,
+        url: new URL(request.url).href,
         headers: { ...request.headers },
         body: request.body._tag === "Raw" ? String(request.body.body) : undefined,
         at: yield* Clock.currentTimeMillis
@@ -121,6 +117,9 @@ export const scripted = (script: Script): Scripted => {
         })
       )
     )
+  const client = HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
+    (request) => Effect.flatMap(request, answer),
+    Effect.succeed
   )
   const self: Scripted = { requests: [], interrupted: 0, layer: Layer.succeed(HttpClient.HttpClient, client) }
   return self

@@ -1,9 +1,12 @@
 /** 14 Credentials, message texts and replies show nowhere, whatever an engine throws and a server repeats. */
+
 import { assert, it } from "@effect/vitest"
+import type { MixError, Service } from "@mix-effect/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import * as Scrub from "../src/internal/scrub.ts"
 import * as renderings from "./renderings.ts"
 import { type Answer, json, jsonType, noJitter, row, scripted, sessionId, withService } from "./scripted.ts"
 
@@ -86,40 +89,44 @@ const answers: ReadonlyArray<Answer> = [
   json({ ...row, userInput: text, assistantResponse: all })
 ]
 
+/** Calls an operation with all its secrets. */
+const call = (operation: "getHistory" | "listSession" | "send") => (messages: Service) => {
+  switch (operation) {
+    case "getHistory":
+      return Effect.asVoid(messages.getHistory())
+    case "listSession":
+      return Effect.asVoid(messages.listSession({ id: sessionId }))
+    case "send":
+      return Effect.asVoid(messages.send({ id: sessionId, text })) as Effect.Effect<void, MixError>
+  }
+}
+
 it.effect(
   "over all statuses, bodies and engine failures",
   () =>
     Effect.gen(function* () {
       let searched = 0
-      const search = (where: string, rendered: ReadonlyArray<string>) => {
+      const search = (where: string, rendered: ReadonlyArray<string>, secrets = marks) => {
         for (const text of rendered) {
           searched += 1
-          // A read does not know the text of a message, and no server repeats one to it.
-          for (const found of marks)
-            if (found !== mark || where.includes("send"))
-              assert.isFalse(text.includes(found), `${found} in ${where}: ${text.slice(0, 2000)}`)
+          for (const secret of secrets) {
+            assert.isFalse(text.includes(secret), `${secret} in ${where}: ${text.slice(0, 2000)}`)
+          }
         }
       }
       let failures = 0
       for (const answer of answers) {
         for (const operation of ["getHistory", "listSession", "send"] as const) {
+          // A read does not know the text of a message, and no server repeats one to it.
+          const secrets = operation === "send" ? marks : marks.filter((secret) => secret !== mark)
           const { found, watch } = renderings.watcher()
-          const exit = yield* withService(
-            scripted(answer),
-            (messages) =>
-              operation === "send"
-                ? messages.send({ id: sessionId, text })
-                : operation === "listSession"
-                  ? messages.listSession({ id: sessionId })
-                  : Effect.asVoid(messages.getHistory()),
-            options
-          ).pipe(watch, noJitter, Effect.exit)
+          const exit = yield* withService(scripted(answer), call(operation), options).pipe(watch, noJitter, Effect.exit)
           const what = `${operation} after ${answer.status ?? 200} ${String(answer.body).slice(0, 40)}`
           if (Exit.isFailure(exit)) {
             failures += 1
-            search(what, renderings.ofCause(exit.cause))
+            search(what, renderings.ofCause(exit.cause), secrets)
           }
-          search(`spans and logs of ${what}`, found)
+          search(`spans and logs of ${what}`, found, secrets)
         }
       }
       search("metrics", yield* renderings.ofMetrics)
@@ -129,3 +136,19 @@ it.effect(
     }),
   60_000
 )
+
+it("scrubbing: mixtures of escapes, long texts, and texts that are patterns", () => {
+  const scrub = Scrub.make(["a+b(c)[d]*.^$|\\", `long ${"é".repeat(5000)}`, "x", ""])
+  assert.strictEqual(scrub("1 a+b(c)[d]*.^$|\\ 2"), "1 <redacted> 2")
+  assert.strictEqual(scrub("1 a%2Bb&#40;c)\\u005bd]%2a.^&#x24;|\\\\ 2"), "1 <redacted> 2")
+  assert.strictEqual(scrub(`1 long ${"é".repeat(5000)} 2`), "1 <redacted>")
+  assert.strictEqual(scrub("x marks the spot"), "x marks the spot")
+  assert.strictEqual(Scrub.make([])("anything"), "anything")
+  const wrapped = JSON.stringify(JSON.stringify("a+b(c)[d]*.^$|\\"))
+  assert.strictEqual(scrub(wrapped), '"\\"<redacted>\\""')
+  // Text that is made to take for ever.
+  const slow = Scrub.make(['\\\\"'.repeat(300), `${"\\".repeat(900)}x`])
+  assert.isString(slow("\\".repeat(1_000_000)))
+  const huge = "y".repeat(20_000_000)
+  assert.strictEqual(Scrub.make([huge])(`1 ${huge}`), "1 <redacted>")
+})

@@ -32,8 +32,8 @@ const maxPinned = 4096
 /** How many requests in a row may bring no new row. */
 const patience = 100
 
-/** How often one page may come back for other offsets: a server that does that is not paging. */
-const maxRepeats = 2
+/** How often a server may look as if it ignored `offset` without giving a new row: some alternate between pages. */
+const maxDoubts = 2
 
 export interface Request {
   readonly offset: number
@@ -88,8 +88,14 @@ export interface Walk {
   readonly search: Search | undefined
   /** By how much the list grew under the last jump: as much may come again, so the next page is longer by it. */
   readonly slack: number
-  /** The pages that came since the last new row, that row's included. */
-  readonly seenPages: ReadonlyArray<string>
+  /** How the list began when it was last looked at, and each page since the last new row. */
+  readonly beginnings: ReadonlyArray<{ readonly id: string; readonly offset: number }>
+  /**
+   * Whether the server is suspected of ignoring `offset`, because pages for two of them began alike. Its page for offset 0
+   * tells: it is `asked` for that, and then `cleared`, or one more doubt is left.
+   */
+  readonly suspicion: "none" | "asked" | "cleared"
+  readonly doubts: number
   readonly idle: number
   readonly stats: Stats
 }
@@ -118,7 +124,9 @@ export const start = (pageSize: number): Walk => ({
   ignoresLimit: false,
   search: undefined,
   slack: 0,
-  seenPages: [],
+  beginnings: [],
+  suspicion: "none",
+  doubts: 0,
   idle: 0,
   stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
 })
@@ -176,6 +184,11 @@ const readAt = (walk: Walk, position: number): Request => {
 }
 
 export const request = (walk: Walk): Request => {
+  if (walk.suspicion === "asked") {
+    // Whatever moved the suspicious page to its offset stands before it.
+    const before = walk.beginnings[walk.beginnings.length - 1]?.offset ?? 0
+    return { offset: 0, limit: Math.min(maxLimit, Math.max(walk.pageSize, before)) }
+  }
   if (walk.search === undefined) return readAt(walk, walk.position)
   const { high, low, step, turn } = walk.search
   if (turn === "ahead") return { offset: high ?? low, limit: maxLimit }
@@ -235,7 +248,7 @@ const lookFurther = (walk: Walk, { limit, offset }: Request, length: number): Ve
     // All that was read is deleted, or more than a page arrived: read from the head, and pass over what was read.
     const pinned = new Set([...walk.pinned, ...walk.older, ...walk.newer])
     const anew = { ...stepped, search: undefined, position: 0, older: noIds, newer: noIds, tail: [], pinned }
-    return pinned.size > maxPinned ? stall(walk, "anchorLost") : { _tag: "Again", walk: anew }
+    return pinned.size > maxPinned ? stall(walk, "noProgress") : { _tag: "Again", walk: anew }
   }
   if (looked.low === 0 && looked.ahead === "exhausted") return stall(walk, "anchorLost")
 
@@ -267,6 +280,12 @@ const jumpAhead = (walk: Walk, { limit, offset }: Request, rows: ReadonlyArray<R
   }
 }
 
+/** With a new row, the pages since the last one are forgotten, and doubts with them. */
+const forgetPages = ({ beginnings }: Walk, offset: number): Pick<Walk, "beginnings" | "doubts"> => ({
+  beginnings: beginnings.filter((beginning) => beginning.offset === 0 || beginning.offset === offset),
+  doubts: 0
+})
+
 /** Takes the rows from index `from` on that are not remembered. */
 const take = <A extends Row>(walk: Walk, { offset }: Request, page: ReadonlyArray<A>, from: number): Verdict<A> => {
   const full = walk.newer.size >= Math.max(generation, walk.pageSize)
@@ -296,14 +315,38 @@ const take = <A extends Row>(walk: Walk, { offset }: Request, page: ReadonlyArra
     slack: 0,
     stats: { ...walk.stats, duplicatesDropped: walk.stats.duplicatesDropped + repeated }
   }
-  return rows.length === 0 ? { _tag: "Again", walk: taken } : { _tag: "Rows", rows, walk: { ...taken, idle: 0 } }
+  return rows.length === 0
+    ? { _tag: "Again", walk: taken }
+    : { _tag: "Rows", rows, walk: { ...taken, idle: 0, ...forgetPages(walk, offset) } }
+}
+
+/**
+ * Whether the server ignores `offset`: two pages that begin alike make it suspect, and the page for offset 0 is asked for.
+ * If that begins so too, it does. If it holds a row that was never seen, messages had arrived, and
+ * it does not. Else a doubt is left, and too many doubts before there is a new row are proof.
+ */
+const suspect = (before: Walk, walk: Walk, asked: Request, rows: ReadonlyArray<Row>): Verdict<never> | undefined => {
+  const { suspicion } = before
+  const [head] = rows
+  if (suspicion === "cleared" || head === undefined) return undefined
+  // A server that ignores `limit` too has long given all it has.
+  const guilty = (): Verdict<never> => (walk.ignoresLimit ? { _tag: "End", walk } : stall(walk, "repeatedPages"))
+  if (suspicion === "asked") {
+    const alike = head.id === before.beginnings[before.beginnings.length - 1]?.id
+    const known = rows.every(({ id }) => remembers(before, id) || before.pinned.has(id))
+    if (alike) return guilty()
+    const told: Pick<Walk, "suspicion" | "doubts"> = known
+      ? { suspicion: "none", doubts: walk.doubts + 1 }
+      : { suspicion: "cleared", doubts: 0 }
+    return { _tag: "Again", walk: { ...walk, ...told } }
+  }
+  const alike = before.beginnings.some(({ id, offset }) => id === head.id && offset !== asked.offset)
+  if (!alike || asked.offset === 0) return undefined
+  return walk.doubts === maxDoubts ? guilty() : { _tag: "Again", walk: { ...walk, suspicion: "asked" } }
 }
 
 /** Says what an answer means. */
 export const judge = <A extends Row>(before: Walk, asked: Request, rows: ReadonlyArray<A>): Verdict<A> => {
-  const page = `${rows.length} ${rows[0]?.id} ${rows[rows.length - 1]?.id}`
-  const repeats = rows.length === 0 ? 0 : before.seenPages.filter((seen) => seen === page).length
-
   let seen = 0
   let first = -1
   let last = -1
@@ -315,13 +358,14 @@ export const judge = <A extends Row>(before: Walk, asked: Request, rows: Readonl
   }
   const blind = overlapOf(before) === 0
   const planned = before.search === undefined ? before.position - asked.offset : seen
+  const beginning = rows.slice(0, 1).map(({ id }) => ({ id, offset: asked.offset }))
   const walk: Walk = {
     ...before,
+    beginnings: [...before.beginnings.filter(({ offset }) => offset !== asked.offset), ...beginning],
     longest: Math.max(before.longest, rows.length),
     clamps: before.clamps || rows.length < asked.limit,
     ignoresLimit: before.ignoresLimit || rows.length > asked.limit,
     idle: before.idle + 1,
-    seenPages: [...before.seenPages, page],
     stats: {
       ...before.stats,
       requests: before.stats.requests + 1,
@@ -333,15 +377,15 @@ export const judge = <A extends Row>(before: Walk, asked: Request, rows: Readonl
   const stillBlind = blind && before.search === undefined && rows.length <= 1
   const unanchored = before.tail.length === 0 || stillBlind
 
+  const suspicion = suspect(before, walk, asked, rows)
+  if (suspicion !== undefined) return suspicion
   if (seen === 0 && !unanchored) {
     return walk.idle >= patience ? stall(walk, "noProgress") : lookFurther(walk, asked, rows.length)
   }
   if (rows.length === 0) return { _tag: "End", walk }
   if (seen < rows.length - Math.max(0, first)) {
-    return take({ ...walk, seenPages: [page] }, asked, rows, Math.max(0, first))
+    return take(walk, asked, rows, Math.max(0, first))
   }
-  // A server that ignores `limit` and `offset` has long given all it has.
-  if (repeats >= maxRepeats) return walk.ignoresLimit ? { _tag: "End", walk } : stall(walk, "repeatedPages")
   if (walk.idle >= patience) return stall(walk, "noProgress")
   return jumpAhead(walk, asked, rows, last)
 }

@@ -23,7 +23,7 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Stream from "effect/Stream"
 import * as RetryAfter from "./retryAfter.ts"
-import { fromBodyError } from "./transport.ts"
+import { codeOf, fromBodyError } from "./transport.ts"
 
 export interface Expectation<A, Pending> {
   readonly operation: Operation
@@ -43,6 +43,9 @@ const maxKeptBytes = 2048
 
 class TooLarge extends Data.TaggedError("TooLarge")<{ readonly bytes: Uint8Array }> {}
 
+/** A body that broke off, by the code of its error only: streams run in fibers, which log what they fail with. */
+class Broken extends Data.TaggedError("Broken")<{ readonly code: string }> {}
+
 const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
   if (parts.length === 1) return parts[0] as Uint8Array
   const bytes = new Uint8Array(size)
@@ -59,16 +62,16 @@ const readBytes = (response: HttpClientResponse, max: number) =>
   Effect.suspend(() => {
     const parts: Array<Uint8Array> = []
     let size = 0
-    return Stream.runForEachChunk(response.stream, (chunk) => {
+    const stream = Stream.catchAll(response.stream, (error) =>
+      error.reason === "EmptyBody" ? Stream.empty : Stream.fail(new Broken({ code: codeOf(error) ?? "" }))
+    )
+    return Stream.runForEachChunk(stream, (chunk) => {
       for (const part of Chunk.toReadonlyArray(chunk)) {
         parts.push(part)
         size += part.byteLength
       }
       return size > max ? Effect.fail(new TooLarge({ bytes: concat(parts, size) })) : Effect.void
-    }).pipe(
-      Effect.catchTag("ResponseError", (error) => (error.reason === "EmptyBody" ? Effect.void : Effect.fail(error))),
-      Effect.map(() => concat(parts, size))
-    )
+    }).pipe(Effect.map(() => concat(parts, size)))
   })
 
 /** Bytes that are no UTF-8 become U+FFFD; a byte order mark is dropped. */
@@ -145,7 +148,7 @@ const success = <A>(
   return readBytes(response, maxBytes).pipe(
     Effect.catchTags({
       TooLarge: () => refuse("tooLarge", { expected: `at most ${maxBytes} bytes`, actual: "more" }),
-      ResponseError: (error) => Effect.fail(fromBodyError(operation, status, error))
+      Broken: ({ code }) => Effect.fail(fromBodyError(operation, status, code))
     }),
     Effect.flatMap((bytes) => {
       if (bytes.byteLength === 0) return refuse("empty")
@@ -172,7 +175,7 @@ const failure = <Pending>(
     const bytes = yield* readBytes(response, maxErrorBytes).pipe(
       Effect.catchTag("TooLarge", ({ bytes }) => Effect.succeed(bytes)),
       // The status says what went wrong: a body that breaks off or never ends takes nothing from that.
-      Effect.catchTag("ResponseError", () => Effect.succeed(new Uint8Array())),
+      Effect.catchTag("Broken", () => Effect.succeed(new Uint8Array())),
       Effect.timeoutTo({ duration: errorBodyLimit, onSuccess: (bytes) => bytes, onTimeout: () => new Uint8Array() })
     )
     if (status === 202 && accepted !== undefined) return yield* Effect.fail(accepted())

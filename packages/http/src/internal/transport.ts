@@ -8,7 +8,7 @@ import type { Progress } from "../Attempt.ts"
 const codesByName: Readonly<Record<string, string>> = { HTTPParserError: "HPE_INVALID", TypeError: "FETCH_FAILED" }
 
 /** The first code in a chain of causes. Errors of other realms and of mocks are errors too: only properties are looked at. */
-const codeOf = (error: unknown, depth = 0): string | undefined => {
+export const codeOf = (error: unknown, depth = 0): string | undefined => {
   if (typeof error !== "object" || error === null || depth > 6) return undefined
   const { cause, code, errors, name } = error as Record<string, unknown>
   if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
@@ -78,9 +78,8 @@ const broken = /^(Z_DATA_ERROR|Z_NEED_DICT|Z_STREAM_ERROR|Z_MEM_ERROR|ERR_(?!STR
 export const fromBodyError = (
   operation: Operation,
   status: number,
-  error: unknown
+  code: string
 ): ResponseDecodeError | RequestTimeout => {
-  const code = codeOf(error) ?? ""
   if (code === "UND_ERR_BODY_TIMEOUT") return new RequestTimeout({ operation, phase: "body", scope: "engine" })
   return broken.test(code)
     ? new ResponseDecodeError({
