@@ -10,6 +10,7 @@ const project = (root: string): TestProjectConfiguration => ({
 })
 
 const projects: Array<TestProjectConfiguration> = [
+  "packages/browser/vitest.config.ts",
   project("packages/core"),
   project("packages/http"),
   project("packages/node"),

@@ -55,7 +55,7 @@ const tempFolder = Effect.acquireRelease(
 
 const main = Effect.gen(function* () {
   const folder = yield* tempFolder
-  const tarballs = yield* Effect.forEach(["core", "http", "node", "testing"], (name) =>
+  const tarballs = yield* Effect.forEach(["browser", "core", "http", "node", "testing"], (name) =>
     run(join(root, "packages", name), "npx", ["--yes", pnpm, "pack", "--json", "--pack-destination", folder]).pipe(
       Effect.map((printed) => (JSON.parse(printed) as { filename: string }).filename)
     )

@@ -1,12 +1,14 @@
 /** The tests in Chromium. Without it they do not run, and one test says so. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { chromium } from "playwright"
 import { defineConfig } from "vitest/config"
 import { visit } from "./test/node/visit.ts"
 
 const conditions = ["@mix-effect/source"]
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync)
+/** Debian's, else the one that playwright can install. */
+const executablePath = ["/usr/bin/chromium", chromium.executablePath()].find(existsSync)
 
 const args = [
   "--no-sandbox",
@@ -38,6 +40,7 @@ const dependencies = () => {
 const inChromium = {
   include: ["test/**/*.browser.test.ts"],
   globalSetup: ["test/node/setup.ts"],
+  setupFiles: ["test/bigint.ts"],
   browser: {
     enabled: true,
     provider: "playwright",

@@ -10,15 +10,19 @@
  * - A redirect, which is never followed, is an `UnexpectedStatus` as everywhere, but its `status` is 300: which of the
  *   redirects it was is hidden, and RFC 9110 has an unknown one treated as 300.
  * - A server that is down, one that refuses this origin and a refused preflight all look alike: they are a
- *   `ConnectionError` whose `hint` says which it may be, with the code `FETCH_FAILED`. The codes `OFFLINE` and
- *   `MIXED_CONTENT` (a page of `https`, a server url of `http`) are certain.
+ *   `ConnectionError` whose `hint` says which it may be, with the code `FETCH_FAILED`. Where the browser says that it is
+ *   offline the code is `OFFLINE`; for a page of `https` and a server url of `http` it is `MIXED_CONTENT`.
+ * - While the browser says that it is offline a `send` is not even tried, unless the server is on this machine: so its
+ *   message is known not to have been sent, and may be sent again. Any other `send` that `fetch` fails may have arrived.
  * - `Retry-After` is hidden, unless a proxy exposes it: then the delays of the retry policy hold.
  *
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import { MessagesService, type Service } from "@mix-effect/core"
-import { MessagesHttp, type MixConfig, RetryPolicy } from "@mix-effect/http"
+import * as MessagesHttp from "@mix-effect/http/MessagesHttp"
+import type * as MixConfig from "@mix-effect/http/MixConfig"
+import { RetryPolicy } from "@mix-effect/http/RetryPolicy"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -43,7 +47,7 @@ const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigE
   Effect.gen(function* () {
     const client = yield* FetchClient.make
     const service = yield* Effect.provideService(MessagesHttp.make(options), HttpClient.HttpClient, client)
-    const policyAtBuild = yield* RetryPolicy.RetryPolicy
+    const policyAtBuild = yield* RetryPolicy
     const adapt = Retry.adapt(policyAtBuild, options.waitWhileOffline ?? false)
     const explain = Hint.make(options)
     return MessagesService.make({

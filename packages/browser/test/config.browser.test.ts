@@ -37,7 +37,7 @@ it.scopedLive("from defaults: http://localhost:8088, and no preflight", () =>
     const asked: Array<unknown> = []
     yield* replaced(globalThis, "fetch", (url: unknown, init: RequestInit) => {
       asked.push(url, init.headers)
-      return Promise.resolve(new Response("[]"))
+      return Promise.resolve(Response.json([]))
     })
     yield* Effect.flatMap(MessagesService, (messages) => messages.getHistory()).pipe(Effect.provide(MixBrowser.layer()))
     assert.deepStrictEqual(asked, ["http://localhost:8088/api/messages/history", { accept: "application/json" }])

@@ -163,11 +163,14 @@ describe("69 Retry-After", () => {
 })
 
 describe("108 fetch that is replaced by something worse", () => {
-  const response = () => new Response("[]", { headers: { "content-type": "application/json" } })
+  const response = () => Response.json([])
   const reader = () => {
     const taken = response()
     taken.body?.getReader()
     return taken
+  }
+  const fail = () => {
+    throw new Error("no")
   }
   const rejecting = (value: unknown) => () => Promise.reject(value)
   const throwing = (value: unknown) => () => {
@@ -181,6 +184,10 @@ describe("108 fetch that is replaced by something worse", () => {
     "throws an object": [throwing({ message: "no" }), "UNKNOWN"],
     "gives nothing": [() => undefined, "NO_RESPONSE"],
     "gives null": [() => Promise.resolve(null), "NO_RESPONSE"],
+    "gives what throws": [
+      () => Promise.resolve(new Proxy({}, { get: (_, name) => name !== "then" && fail() })),
+      "UNKNOWN"
+    ],
     "gives an object": [() => Promise.resolve({ ok: true }), "NO_RESPONSE"],
     "gives a body that was read": [() => Promise.resolve(reader()), "NO_RESPONSE"],
     "gives Response.error()": [() => Promise.resolve(Response.error()), "OPAQUE_RESPONSE"],

@@ -1,7 +1,8 @@
 /** Runs instead of the others where there is no Chromium. */
 import { it } from "vitest"
 
-const how = "Chromium is not installed: on Debian, apt-get install chromium"
+const how =
+  "Chromium is not installed: `apt-get install chromium` on Debian, `npx playwright install chromium` elsewhere"
 
 if (process.env.CI) {
   it(how, () => {

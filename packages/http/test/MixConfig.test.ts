@@ -351,4 +351,16 @@ describe("29 credentials without encryption", () => {
       })
     )
   }
+
+  it.effect("148 a logger that throws keeps no layer from being built", () =>
+    Effect.gen(function* () {
+      const logger = Logger.make(() => {
+        throw new Error("the logger is broken")
+      })
+      const config = yield* make({ serverUrl: "http://mix.example", bearerToken }).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.strictEqual(config.serverUrl, "http://mix.example")
+    })
+  )
 })

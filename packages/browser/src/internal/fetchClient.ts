@@ -7,7 +7,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import { Attempt } from "@mix-effect/http"
+import * as Attempt from "@mix-effect/http/Attempt"
 import * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -56,6 +56,7 @@ const execute = (fetch: Fetch | undefined, request: HttpClientRequest.HttpClient
       let abandoned = false
       const failed = (cause: unknown) => {
         const code = codeOf(url)
+        if (code !== undefined && isRead && progress !== undefined) progress.phase = "connect"
         resume(failure(code === undefined ? cause : { code }))
       }
       const done = (response: unknown) => {
@@ -66,7 +67,7 @@ const execute = (fetch: Fetch | undefined, request: HttpClientRequest.HttpClient
       try {
         const headers = { ...(init?.headers && Object.fromEntries(new Headers(init.headers))), ...request.headers }
         const body = request.body._tag === "Raw" ? (request.body.body as string) : null
-        // Looked up for each request, since instrumentation replaces it. Safari has no `then` on what some replace it by.
+        // Looked up for each request, since instrumentation replaces it.
         const reply: unknown = (fetch ?? globalThis.fetch)(request.url, {
           ...init,
           method: request.method,
@@ -74,7 +75,7 @@ const execute = (fetch: Fetch | undefined, request: HttpClientRequest.HttpClient
           body,
           signal: controller.signal
         })
-        Promise.resolve(reply).then(done, failed)
+        Promise.resolve(reply).then(done).catch(failed)
       } catch (cause) {
         failed(cause)
       }

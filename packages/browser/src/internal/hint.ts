@@ -1,6 +1,7 @@
 /** What to look at first where a browser says only that `fetch` failed. */
 import { ConnectionError } from "@mix-effect/core"
-import type { MixConfig } from "@mix-effect/http"
+import type * as MixConfig from "@mix-effect/http/MixConfig"
+import * as Surroundings from "./surroundings.ts"
 
 export const offline = "OFFLINE"
 export const mixedContent = "MIXED_CONTENT"
@@ -16,26 +17,32 @@ const hints: Readonly<Record<string, string>> = {
 /** Headers of which Mix's CORS admits, or browsers ask, nothing. */
 const admitted = /^(authorization|accept|accept-language|content-language)$/i
 
-const down = "the server may be down, or refuse this origin (CORS)"
+const maybe = "the server may be down, or refuse this origin (CORS)"
 
-const failedHint = ({ headers = {}, tracePropagation }: MixConfig.Options): string => {
+/** The options that make a preflight fail. */
+const preflight = ({ headers = {}, tracePropagation }: MixConfig.Options): string | undefined => {
   const because = Object.keys(headers).some((name) => !admitted.test(name))
     ? "the option headers"
-    : tracePropagation === true
-      ? "the option tracePropagation"
-      : undefined
-  return because === undefined
-    ? `${down}; the browser does not say which`
-    : `${down}, or the preflight that ${because} needs: Mix admits no header but Authorization`
+    : tracePropagation === true && "the option tracePropagation"
+  return because
+    ? `${maybe}, or the preflight that ${because} needs: Mix admits no header but Authorization`
+    : undefined
 }
 
 export const make = (options: MixConfig.Options) => {
-  const failed = failedHint(options)
+  const refused = preflight(options)
+  const failed = (address: string): string => {
+    if (refused !== undefined) return refused
+    return Surroundings.isLocalNetwork(new URL(`http://${address}`))
+      ? `${maybe}, or the page may lack the permission for local network access`
+      : `${maybe}; the browser does not say which`
+  }
   return <E>(error: E): E => {
     if (!(error instanceof ConnectionError)) return error
-    const hint = error.code === "FETCH_FAILED" ? failed : hints[error.code]
+    const { address, code } = error
+    const hint = code === "FETCH_FAILED" ? failed(address) : hints[code]
     if (hint === undefined) return error
-    const transient = error.transient && error.code !== mixedContent
+    const transient = error.transient && code !== mixedContent
     return new ConnectionError({ ...error, hint, transient }) as E & ConnectionError
   }
 }

@@ -1,6 +1,6 @@
 /** What retry policies heed in browsers. */
 import type { MixError } from "@mix-effect/core"
-import { RetryPolicy } from "@mix-effect/http"
+import * as RetryPolicy from "@mix-effect/http/RetryPolicy"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"

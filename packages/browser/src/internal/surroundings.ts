@@ -6,10 +6,14 @@ export const isOffline = (): boolean => globalThis.navigator?.onLine === false
 
 /** Completes when the browser is online; at once if it is. */
 export const awaitOnline: Effect.Effect<void> = Effect.async((resume) => {
-  const online = () => resume(Effect.void)
+  const stop = () => globalThis.removeEventListener("online", online)
+  const online = () => {
+    stop()
+    resume(Effect.void)
+  }
   globalThis.addEventListener("online", online)
   if (!isOffline()) online()
-  return Effect.sync(() => globalThis.removeEventListener("online", online))
+  return Effect.sync(stop)
 })
 
 /** This machine itself, which is reached without a network. `URL` has brought numeric addresses into their usual form. */
@@ -17,5 +21,20 @@ export const isLoopback = ({ hostname }: URL): boolean =>
   /^(.+\.)?localhost$/.test(hostname) || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
 
 /** Workers made of a blob have its url as their location, and still the origin of their page. */
+const origin = (): URL | undefined => {
+  try {
+    return new URL(globalThis.origin)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether browsers keep this page from that server because it is not encrypted. This machine is exempt. */
 export const isMixedContent = (url: URL): boolean =>
-  url.protocol === "http:" && !isLoopback(url) && /^https:/.test(globalThis.origin ?? "")
+  url.protocol === "http:" && !isLoopback(url) && origin()?.protocol === "https:"
+
+/** Whether that server is this machine, and the page comes from elsewhere: Chromium asks the user before. */
+export const isLocalNetwork = (url: URL): boolean => {
+  const page = origin()
+  return page !== undefined && isLoopback(url) && !isLoopback(page)
+}

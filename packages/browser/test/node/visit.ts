@@ -3,8 +3,10 @@
  * script finds `input`, `result(value)` to end the visit with, and `offline(yes)`, which cuts the network off.
  */
 import { fileURLToPath } from "node:url"
+import type {} from "@vitest/browser/providers/playwright"
 import { build } from "esbuild"
-import type { Browser, BrowserContext } from "playwright"
+import type { Browser } from "playwright"
+import type { BrowserCommand } from "vitest/node"
 
 export interface Visit {
   /** A module of `test/pages`. */
@@ -13,6 +15,8 @@ export interface Visit {
   readonly input: unknown
   /** The value of `Content-Security-Policy`. */
   readonly csp?: string
+  /** Default: true. */
+  readonly mayReachThisMachine?: boolean
 }
 
 export interface Visited {
@@ -32,13 +36,14 @@ const bundle = async (script: string): Promise<string> => {
   return outputFiles[0]?.text ?? ""
 }
 
-export const visit = async (
-  { context }: { readonly context: BrowserContext },
-  { csp, input, origin, script }: Visit
+export const visit: BrowserCommand<[Visit]> = async (
+  { context },
+  { csp, input, mayReachThisMachine = true, origin, script }
 ): Promise<Visited> => {
   const code = await bundle(script)
   const browser = context.browser() as Browser
-  const own = await browser.newContext()
+  // Chromium lets a page whose own address it does not know reach this machine with the user's permission only.
+  const own = await browser.newContext({ permissions: mayReachThisMachine ? ["local-network-access"] : [] })
   const console: Array<string> = []
   try {
     const page = await own.newPage()

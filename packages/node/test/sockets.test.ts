@@ -1,0 +1,180 @@
+/** Connections are kept and reused, given up when they must be, and closed with the layer. */
+
+import { assert, it } from "@effect/vitest"
+import { MessagesService, type Service, SessionId } from "@mix-effect/core"
+import { type MixConfig, RetryPolicy } from "@mix-effect/http"
+import { FaultServer } from "@mix-effect/testing"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import { MixNode } from "../src/index.ts"
+
+const withClient = <A, E, R>(
+  server: { readonly url: string },
+  use: (messages: Service) => Effect.Effect<A, E, R>,
+  options?: MixConfig.Options
+) => Effect.flatMap(MessagesService, use).pipe(Effect.provide(MixNode.layer({ serverUrl: server.url, ...options })))
+
+const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
+
+it.scopedLive("23 100 times 503 and then 200: at most one new connection", () =>
+  Effect.gen(function* () {
+    const replies = Array.from({ length: 200 }, (_, index) =>
+      index % 2 === 0 ? FaultServer.status(503, [], "busy".repeat(1000)) : FaultServer.json([])
+    )
+    const server = yield* FaultServer.serve(replies as [FaultServer.Reply])
+    yield* withClient(server, (messages) =>
+      Effect.gen(function* () {
+        for (let index = 0; index < 100; index++) yield* messages.getHistory()
+      }).pipe(Effect.withRandom(Random.fixed([0])))
+    )
+    assert.strictEqual(yield* server.requestCount, 200)
+    // The engine opens a second one while it makes sure of the first.
+    assert.isAtMost(yield* server.connections, 2)
+  })
+)
+
+it.scopedLive("every kind of reply that is read to its end leaves its connection to the next call", () =>
+  Effect.gen(function* () {
+    const kinds = [
+      FaultServer.json([message]),
+      FaultServer.json(null),
+      FaultServer.json({ wrong: "shape" }),
+      FaultServer.text("{", { headers: [["Content-Type", "application/json"]] }),
+      FaultServer.status(204),
+      FaultServer.status(404, [], "x".repeat(100_000)),
+      FaultServer.redirect(302, "/elsewhere"),
+      FaultServer.gzip("[]"),
+      FaultServer.earlyHints(FaultServer.json([]))
+    ]
+    const server = yield* FaultServer.serve([...kinds, ...kinds, ...kinds] as unknown as [FaultServer.Reply])
+    yield* withClient(server, (messages) =>
+      Effect.gen(function* () {
+        for (let index = 0; index < 3 * kinds.length; index++) {
+          yield* Effect.exit(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none)))
+        }
+      })
+    )
+    assert.strictEqual(yield* server.requestCount, 3 * kinds.length)
+    assert.isAtMost(yield* server.connections, 2)
+  })
+)
+
+it.scopedLive("a body that is not wanted is not read: its connection is closed", () =>
+  Effect.gen(function* () {
+    const head = (...headers: ReadonlyArray<readonly [string, string]>) =>
+      FaultServer.head({ status: 200, headers: [["Transfer-Encoding", "chunked"], ...headers] })
+    const endless = FaultServer.flood({ bytes: Number.POSITIVE_INFINITY, chunked: true })
+    const json = ["Content-Type", "application/json"] as const
+    const broken = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff])
+    for (const [name, reply] of [
+      ["too large", FaultServer.reply(head(json), endless)],
+      ["of another type", FaultServer.reply(head(["Content-Type", "text/html"]), endless)],
+      [
+        "of an error",
+        FaultServer.reply(FaultServer.head({ status: 500, headers: [["Transfer-Encoding", "chunked"]] }), endless)
+      ],
+      ["in an unknown coding", FaultServer.reply(head(json, ["Content-Encoding", "rot13"]), endless)],
+      [
+        "in a broken coding",
+        FaultServer.reply(head(json, ["Content-Encoding", "gzip"]), FaultServer.chunk(broken), endless)
+      ]
+    ] as const) {
+      const server = yield* FaultServer.serve(reply)
+      yield* withClient(
+        server,
+        (messages) =>
+          Effect.gen(function* () {
+            const failed = yield* Effect.flip(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none)))
+            assert.include(["ResponseDecodeError", "ServerError"], failed._tag, name)
+            // While the client lives on.
+            yield* server.awaitClientClose
+            yield* server.awaitNoneOpen
+          }),
+        { maxResponseBytes: 1_000_000 }
+      )
+    }
+  })
+)
+
+it.scopedLive("a gigabyte costs no more than the limit: it is not read ahead", () =>
+  Effect.gen(function* () {
+    const server = yield* FaultServer.serve(FaultServer.largeBody({ bytes: 1e9, chunked: true }))
+    const before = process.memoryUsage().rss
+    const error = yield* Effect.flip(
+      withClient(server, (messages) => messages.getHistory(), { maxResponseBytes: 20_000_000 })
+    )
+    assert.strictEqual("reason" in error ? error.reason : error._tag, "tooLarge")
+    assert.isBelow(process.memoryUsage().rss - before, 200_000_000)
+  })
+)
+
+it.scopedLive("as many connections as calls under way", () =>
+  Effect.gen(function* () {
+    const slow = FaultServer.reply(FaultServer.delay("30 millis"), ...FaultServer.json([]).steps)
+    const server = yield* FaultServer.serve(slow)
+    yield* withClient(server, (messages) =>
+      Effect.gen(function* () {
+        const calls = Effect.all(
+          Array.from({ length: 20 }, () => messages.getHistory()),
+          { concurrency: "unbounded" }
+        )
+        yield* Effect.repeatN(calls, 4)
+      })
+    )
+    assert.strictEqual(yield* server.requestCount, 100)
+    assert.isAtMost(yield* server.connections, 40)
+  })
+)
+
+it.scopedLive("when the layer's scope closes, every connection does, in use or not", () =>
+  Effect.gen(function* () {
+    const server = yield* FaultServer.serve(FaultServer.json([message]))
+    yield* withClient(server, (messages) =>
+      Effect.all([messages.getHistory(), messages.getHistory(), messages.listSession({ id: SessionId.make("s1") })], {
+        concurrency: "unbounded"
+      })
+    )
+    yield* server.awaitNoneOpen
+    assert.isAbove(yield* server.connections, 0)
+  })
+)
+
+it.scopedLive(
+  "137 10,000 calls: no warning of the process, nothing unhandled, and no connection for each",
+  () =>
+    Effect.gen(function* () {
+      const server = yield* FaultServer.serve(
+        (() => {
+          let index = 0
+          const fine = Array.from({ length: 18 }, () => FaultServer.json([message]))
+          const replies = [...fine, FaultServer.status(404), FaultServer.json(null)]
+          return () => replies[index++ % replies.length] as FaultServer.Reply
+        })(),
+        { record: false }
+      )
+      const heard: Array<unknown> = []
+      const hear = (what: unknown) => heard.push(what)
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          process.on("warning", hear)
+          process.on("unhandledRejection", hear)
+        }),
+        () =>
+          Effect.sync(() => {
+            process.off("warning", hear)
+            process.off("unhandledRejection", hear)
+          })
+      )
+      yield* withClient(server, (messages) =>
+        Stream.range(1, 10_000).pipe(
+          Stream.mapEffect(() => Effect.exit(messages.getHistory()), { concurrency: 8, unordered: true }),
+          Stream.runDrain
+        )
+      )
+      assert.strictEqual(yield* server.requestCount, 10_000)
+      assert.isAtMost(yield* server.connections, 32)
+      assert.deepStrictEqual(heard, [])
+    }),
+  40_000
+)
