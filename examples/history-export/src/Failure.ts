@@ -41,12 +41,7 @@ const lineOf = (failure: Failure): Option.Option<string> => {
     case "UsageError":
       return Option.some(`${failure.message} (--help shows all flags)`)
     default:
-      // The SDK's messages are made to be shown. What became of a message that was sent is for the program to say.
-      return Option.some(
-        "outcome" in failure && failure.outcome === "unknown"
-          ? `${failure.message}; the message may have arrived, list the session before sending it again`
-          : failure.message
-      )
+      return Option.some(failure.message)
   }
 }
 

@@ -104,7 +104,7 @@ describe("the error a person sees", () => {
       const unknown = yield* run(["--server", lost, "--send", "s1", "Hello"])
       assert.strictEqual(
         withoutPorts(unknown.stderr),
-        "error: send: lost the connection to 127.0.0.1:PORT (UND_ERR_SOCKET): the server or a proxy closed it; the message may have arrived, list the session before sending it again\n"
+        "error: send: lost the connection to 127.0.0.1:PORT (UND_ERR_SOCKET); the message may have reached the agent: the server or a proxy closed it\n"
       )
       assert.strictEqual(unknown.code, 1)
 

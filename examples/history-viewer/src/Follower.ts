@@ -31,7 +31,9 @@ export const make = Effect.gen(function* () {
           Effect.zipRight(back),
           Effect.zipRight(store.change(Model.unfollowed(undefined))),
           // A place that is lost stays lost: then what appears from now on has to do.
-          Effect.zipRight(Effect.suspend(() => run(error._tag === "HistoryStalled" ? undefined : (error.cursor ?? from))))
+          Effect.zipRight(
+            Effect.suspend(() => run(error._tag === "HistoryStalled" ? undefined : (error.cursor ?? from)))
+          )
         )
       )
     )

@@ -27,7 +27,8 @@ export type Sending = Data.TaggedEnum<{
   Sending: Record<never, never>
   /** The server has it, and answers later. */
   Pending: Record<never, never>
-  Answered: Record<never, never>
+  /** `aside`: what the server said that is no message of the session, as its reply to a slash command. */
+  Answered: { readonly aside: string | undefined }
   Failed: { readonly message: string }
 }>
 export const Sending = Data.taggedEnum<Sending>()
@@ -98,8 +99,7 @@ export const unfollowed =
 const jump: Change = (model) => ({ ...model, jumps: model.jumps + 1 })
 
 /** Shows what waits. */
-export const reveal: Change = (model) =>
-  jump({ ...model, history: [...model.waiting, ...model.history], waiting: [] })
+export const reveal: Change = (model) => jump({ ...model, history: [...model.waiting, ...model.history], waiting: [] })
 
 /** Opens a session, or none: the whole history. One that is open already keeps what it shows. */
 export const open =
@@ -164,8 +164,4 @@ export const sessions = (history: Messages): ReadonlyArray<SessionCount> => {
 
 /** What is wrong at the moment. A session that cannot be listed matters most: it is what the reader looks at. */
 export const trouble = ({ opened, reading, unfollowed }: Model): string | undefined =>
-  typeof opened?.state === "object"
-    ? opened.state.failed
-    : reading._tag === "Failed"
-      ? reading.message
-      : unfollowed
+  typeof opened?.state === "object" ? opened.state.failed : reading._tag === "Failed" ? reading.message : unfollowed

@@ -48,10 +48,7 @@ export const make = Effect.gen(function* () {
               read(error.cursor ?? from)
             ),
           onSuccess: () =>
-            Effect.zipRight(
-              store.change(Model.reading(Model.Reading.End())),
-              Deferred.succeed(beginning, undefined)
-            )
+            Effect.zipRight(store.change(Model.reading(Model.Reading.End())), Deferred.succeed(beginning, undefined))
         })
       )
     })

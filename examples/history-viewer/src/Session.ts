@@ -3,50 +3,62 @@ import { type BackendMessage, MessagesService, type SessionId } from "@mix-effec
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Model from "./Model.ts"
-import { change } from "./Store.ts"
+import { change, Store } from "./Store.ts"
 
 /** Lists a session once more, and shows it if it is open. */
-const refresh = Effect.fn("refresh")(function* (id: SessionId) {
+const list = Effect.fn("list")(function* (id: SessionId) {
   const messages = yield* MessagesService
-  const list = yield* messages.listSession({ id })
-  yield* change(Model.listed(id, list))
-  return list
+  const listed = yield* messages.listSession({ id })
+  yield* change(Model.listed(id, listed))
+  return listed
 })
 
 export const open = Effect.fn("open")(function* (id: SessionId) {
   yield* change(Model.open(id))
-  yield* refresh(id).pipe(Effect.catchAll((error) => change(Model.notListed(id, error.message))))
+  yield* Effect.catchAll(list(id), (error) => change(Model.notListed(id, error.message)))
 })
 
-/** Whether the assistant said something after the user did for the last time. */
-const isAnswered = (messages: ReadonlyArray<BackendMessage>): boolean =>
-  messages
-    .slice(messages.findLastIndex(({ role }) => role === "user") + 1)
-    .some(({ assistantResponse = "", role }) => role === "assistant" && assistantResponse !== "")
+/** Whether the assistant said something after a user's message that was not there before. */
+const isAnswered = (messages: ReadonlyArray<BackendMessage>, before: ReadonlySet<string>): boolean => {
+  const asked = messages.findIndex(({ id, role }) => role === "user" && !before.has(id))
+  return asked >= 0 && messages.slice(asked).some(({ assistantResponse = "" }) => assistantResponse !== "")
+}
 
-/** Looks for the reply until it is there. A server that is away for a while does not matter. */
-const awaitReply = (id: SessionId) =>
-  refresh(id).pipe(
-    Effect.tap(change(Model.showNewest(id))),
-    Effect.flatMap((messages) => (isAnswered(messages) ? Effect.void : Effect.fail("not yet"))),
+/** Lists the session until the reply is there. That the server is away for a while does not matter. */
+const awaitReply = (id: SessionId, before: ReadonlySet<string>) =>
+  list(id).pipe(
+    Effect.flatMap((messages) => (isAnswered(messages, before) ? Effect.void : Effect.fail("not yet"))),
     Effect.retry(Schedule.spaced("2 seconds")),
-    Effect.orDie
+    Effect.ignore
   )
 
 export const send = Effect.fn("send")(function* (id: SessionId, text: string) {
   const messages = yield* MessagesService
-  yield* change(Model.sending(id, Model.Sending.Sending()))
+  const { opened } = yield* Effect.flatMap(Store, (store) => store.get)
+  const before = new Set(opened?.id === id ? opened.messages.map((message): string => message.id) : [])
+  const now = (state: Model.Sending) => change(Model.sending(id, state))
+
+  /** What was sent is in the list now: it shall be seen. A list that cannot be had is not what failed here. */
+  const show = Effect.zipRight(
+    Effect.orElseSucceed(list(id), (): ReadonlyArray<BackendMessage> => []),
+    change(Model.showNewest(id))
+  )
+
+  yield* now(Model.Sending.Sending())
   yield* messages.send({ id, text }).pipe(
-    Effect.catchTag("ReplyPending", () =>
-      Effect.zipRight(change(Model.sending(id, Model.Sending.Pending())), awaitReply(id))
+    Effect.tap(show),
+    Effect.map(({ id, assistantResponse }) =>
+      // Such ids are words of the server's own.
+      Model.Sending.Answered({ aside: /^(cmd|system)-/.test(id) ? assistantResponse : undefined })
     ),
-    Effect.matchEffect({
-      onFailure: (error) => change(Model.sending(id, Model.Sending.Failed({ message: error.message }))),
-      onSuccess: () =>
-        change(Model.sending(id, Model.Sending.Answered())).pipe(
-          Effect.zipRight(open(id).pipe(Effect.when(Effect.map(isOpen, (open) => open === id)))),
-          Effect.zipRight(change(Model.showNewest(id)))
-        )
-    })
+    Effect.catchTag("ReplyPending", () =>
+      now(Model.Sending.Pending()).pipe(
+        Effect.zipRight(show),
+        Effect.zipRight(awaitReply(id, before)),
+        Effect.as(Model.Sending.Answered({ aside: undefined }))
+      )
+    ),
+    Effect.catchAll((error) => Effect.succeed(Model.Sending.Failed({ message: error.message }))),
+    Effect.flatMap(now)
   )
 })

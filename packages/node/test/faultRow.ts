@@ -113,9 +113,10 @@ const show = (value: unknown): string => {
 
 const quoted = (value: unknown): string | undefined => {
   try {
-    return JSON.stringify(value, (_, inner) =>
-      typeof inner === "number" ? (Object.is(inner, -0) ? "-0" : String(inner)) : inner
+    const marked = JSON.stringify(value, (_, inner) =>
+      typeof inner === "number" ? `#${Object.is(inner, -0) ? "-0" : inner}#` : inner
     )
+    return marked?.replace(/"#(.*?)#"/g, "$1")
   } catch {
     return typeof value === "bigint" ? `${value}n` : "an object that cannot be read"
   }
@@ -220,7 +221,7 @@ export const answerOf = ({ also, fields = {}, interrupted, requests, says, tag, 
   return [
     tag ?? (interrupted === true ? "interrupted" : success),
     ...(told.length === 0 ? [] : [`(${told.join(", ")})`]),
-    ...(says === undefined ? [] : [`that says ${says.source.replaceAll("\\", "")}`]),
+    ...(says === undefined ? [] : [`that says ${says.source.replaceAll(".*", " ... ").replaceAll("\\", "")}`]),
     ...(targets === undefined ? [] : [`sent as ${targets.join(", ")}`]),
     ...(requests === undefined ? [] : [`after ${requests} ${requests === 1 ? "request" : "requests"}`]),
     ...(also === undefined ? [] : [`- ${also[0]}`])

@@ -147,25 +147,26 @@ const program = (url: string, call: string) => `
     )
   )
   console.log(exit._tag === "Success" ? JSON.stringify(exit.value) : [exit.cause.error._tag, exit.cause.error.code, exit.cause.error.attempts].join())
+  // Handles are let go of a turn after they are closed.
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+  console.log("left open:", ${handles}.join())
 `
 
 describe("a process ends by itself", () => {
   for (const [name, reply, call, printed] of [
-    ["after a reply", FaultServer.json([]), "messages.getHistory()", "[]"],
+    ["after a reply", FaultServer.json([]), "messages.getHistory()", /^\[\]/],
     [
       "after many at once",
       FaultServer.json([]),
       "Effect.all(Array.from({ length: 30 }, () => messages.getHistory()), { concurrency: 30, discard: true })",
-      ""
+      /^undefined/
     ],
-    ["after a time limit", FaultServer.stallBeforeHead, "messages.getHistory()", "RequestTimeout"],
-    ["after a body that stalls", FaultServer.stallMidBody(), "messages.getHistory()", "RequestTimeout"],
-    ["after a refusal", FaultServer.status(404), "messages.getHistory()", "NotFound"],
+    ["after a body that stalls", FaultServer.stallMidBody(), "messages.getHistory()", /^RequestTimeout/],
     [
       "after part of a stream",
       FaultServer.json([{ id: "m", sessionId: "s", role: "user", userInput: "" }]),
       "Stream.runHead(messages.streamHistory({ prefetch: 4 })).pipe(Effect.asVoid)",
-      ""
+      /^undefined/
     ]
   ] as const) {
     it.scopedLive(name, () =>
@@ -174,8 +175,8 @@ describe("a process ends by itself", () => {
         const ended = yield* run(program(server.url, call))
         assert.strictEqual(ended.code, 0, ended.stderr)
         assert.strictEqual(ended.stderr, "")
-        assert.include(ended.stdout, printed)
-        yield* server.awaitNoneOpen
+        assert.match(ended.stdout, printed)
+        assert.match(ended.stdout, /left open: \n$/)
       })
     )
   }
@@ -194,7 +195,7 @@ describe("98 certificates that are trusted but for one thing", () => {
         const file = path.join(folder, "ca.pem")
         fs.writeFileSync(file, server.certificate ?? "")
         const ended = yield* run(program(server.url, "messages.getHistory()"), { env: { NODE_EXTRA_CA_CERTS: file } })
-        assert.strictEqual(ended.stdout.trim(), code === "" ? "[]" : `ConnectionError,${code},1`, ended.stderr)
+        assert.strictEqual(ended.stdout.split("\n")[0], code === "" ? "[]" : `ConnectionError,${code},1`, ended.stderr)
       })
     )
   }

@@ -74,11 +74,15 @@ const readBytes = (response: HttpClientResponse, max: number) =>
     }).pipe(Effect.map(() => concat(parts, size)))
   })
 
+/** Shared: to make one for each reply takes longer than to use it. */
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
+
 /** Bytes that are no UTF-8 become U+FFFD; a byte order mark is dropped. */
-const toText = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+const toText = (bytes: Uint8Array) => decoder.decode(bytes)
 
 /** The beginning of what a server wrote, which may be a book. */
-const keep = (text: string) => toText(new TextEncoder().encode(text.slice(0, maxKeptBytes)).subarray(0, maxKeptBytes))
+const keep = (text: string) => toText(encoder.encode(text.slice(0, maxKeptBytes)).subarray(0, maxKeptBytes))
 
 type Kind = "json" | "html" | "text" | "other" | "none"
 

@@ -1,0 +1,58 @@
+/** The box to write to the open session. */
+import type { SessionId } from "@mix-effect/core"
+import { Sending } from "../Model.ts"
+import { byId, setText, shortId } from "./Dom.ts"
+
+/** How the last message stands, for the eye and for screen readers. */
+export const describe: (sending: Sending) => string = Sending.$match({
+  Sending: () => "Sending…",
+  Pending: () => "Reply pending: the server has the message and answers later.",
+  Answered: ({ aside }) => aside ?? "Answered.",
+  Failed: ({ message }) => message
+})
+
+const isBusy = (sending: Sending | undefined) => sending?._tag === "Sending" || sending?._tag === "Pending"
+
+export const make = (onSend: (id: SessionId, text: string) => void) => {
+  const form = byId("composer", HTMLFormElement)
+  const label = byId("composer-label", HTMLLabelElement)
+  const text = byId("text", HTMLTextAreaElement)
+  const status = byId("send-status", HTMLParagraphElement)
+  const button = form.querySelector("button") as HTMLButtonElement
+  let session: SessionId | undefined
+  let sending: Sending | undefined
+  /** What was written to other sessions and not sent yet. */
+  const drafts = new Map<SessionId, string>()
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault()
+    const written = text.value.trim()
+    if (session !== undefined && written !== "" && !isBusy(sending)) onSend(session, written)
+  })
+  text.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return
+    event.preventDefault()
+    form.requestSubmit()
+  })
+
+  return (opened: SessionId | undefined, all: ReadonlyMap<SessionId, Sending>): void => {
+    if (opened !== session) {
+      if (session !== undefined) drafts.set(session, text.value)
+      text.value = (opened === undefined ? undefined : drafts.get(opened)) ?? ""
+      session = opened
+      sending = undefined
+    }
+    const next = opened === undefined ? undefined : all.get(opened)
+    // The text stays until the server has it: nobody wants to type it again.
+    const wasTaken = sending?._tag === "Sending" && (next?._tag === "Pending" || next?._tag === "Answered")
+    if (wasTaken) text.value = ""
+    sending = next
+    setText(label, opened === undefined ? "Open a session to write to it" : `Message to session ${shortId(opened)}`)
+    text.disabled = opened === undefined
+    text.readOnly = sending?._tag === "Sending"
+    button.disabled = opened === undefined
+    button.setAttribute("aria-disabled", String(opened === undefined || isBusy(sending)))
+    form.dataset.state = sending?._tag ?? "Idle"
+    setText(status, sending === undefined ? "" : describe(sending))
+  }
+}

@@ -1,0 +1,98 @@
+/** Draws the page from the model, and turns what a person does into actions. */
+import { Action, type Dispatch } from "../Action.ts"
+import { type Model, shown, trouble, unseen } from "../Model.ts"
+import * as Announcer from "./Announcer.ts"
+import * as Composer from "./Composer.ts"
+import { byId, plural, setText, shortId } from "./Dom.ts"
+import * as Feed from "./Feed.ts"
+import * as SessionList from "./SessionList.ts"
+
+/** What stands below the last message. */
+const tailOf = ({ history, opened, reading, requests }: Model): string => {
+  if (opened !== undefined) {
+    if (opened.state === "loading") return opened.messages.length === 0 ? "Loading the session…" : ""
+    if (opened.state !== "ready") return ""
+    return opened.messages.length === 0 ? "This session is empty." : "Beginning of the session"
+  }
+  switch (reading._tag) {
+    case "Loading":
+      return requests === 0 ? "Loading the history…" : "Loading more…"
+    case "Idle":
+      return "Scroll for more"
+    case "Failed":
+      return history.length === 0 ? "Nothing could be loaded." : "The rest could not be loaded."
+    case "End":
+      return history.length === 0
+        ? "No messages yet. What users write to the server appears here."
+        : `End of history: ${plural(history.length, "message")}`
+  }
+}
+
+const counterOf = ({ history, requests }: Model): string =>
+  `${plural(history.length, "message")} in ${plural(requests, "request")}`
+
+const wasPressed = (button: HTMLElement, isGone: boolean) => isGone && document.activeElement === button
+
+export const make = (dispatch: Dispatch) => {
+  const url = byId("server-url", HTMLInputElement)
+  const title = byId("title", HTMLHeadingElement)
+  const counter = byId("counter", HTMLParagraphElement)
+  const notice = byId("notice", HTMLDivElement)
+  const noticeText = byId("notice-text", HTMLParagraphElement)
+  const retry = byId("retry", HTMLButtonElement)
+  const pill = byId("pill", HTMLButtonElement)
+  const tail = byId("tail", HTMLParagraphElement)
+  let model: Model | undefined
+
+  const sessionList = SessionList.make((id) => dispatch(Action.Open({ id })))
+  const composer = Composer.make((id, text) => dispatch(Action.Send({ id, text })))
+  const announce = Announcer.make()
+  const feed = Feed.make({
+    onNearEnd: () => {
+      if (model?.reading._tag === "Idle" && model.opened === undefined) dispatch(Action.More())
+    },
+    onOpenSession: (id) => {
+      dispatch(Action.Open({ id }))
+      byId("messages", HTMLElement).focus()
+    }
+  })
+
+  byId("server", HTMLFormElement).addEventListener("submit", (event) => {
+    event.preventDefault()
+    dispatch(Action.Connect({ serverUrl: url.value }))
+  })
+  retry.addEventListener("click", () => dispatch(Action.Retry()))
+  pill.addEventListener("click", () => dispatch(Action.Reveal()))
+
+  return (next: Model): void => {
+    const before = model
+    model = next
+    if (next.serverUrl !== before?.serverUrl) url.value = next.serverUrl
+    setText(title, next.opened === undefined ? "All sessions" : `Session ${shortId(next.opened.id)}`)
+    setText(counter, counterOf(next))
+
+    const wrong = trouble(next)
+    const fresh = unseen(next).length
+    const lostFocus = wasPressed(retry, wrong === undefined) || wasPressed(pill, fresh === 0)
+    notice.hidden = wrong === undefined
+    setText(noticeText, wrong ?? "")
+
+    pill.hidden = fresh === 0
+    setText(pill, `${fresh.toLocaleString("en")} new`)
+
+    setText(tail, tailOf(next))
+    tail.dataset.state = next.opened === undefined ? next.reading._tag : "Session"
+    sessionList(next.history, next.opened?.id)
+    composer(next.opened?.id, next.sending)
+    feed.update({
+      messages: shown(next),
+      isComplete: next.opened === undefined ? next.reading._tag === "End" : next.opened.state === "ready",
+      isBusy: next.opened === undefined ? next.reading._tag === "Loading" : next.opened.state === "loading",
+      linksToSessions: next.opened === undefined
+    })
+    if (before !== undefined && next.jumps !== before.jumps) feed.toTop()
+    // The button that was pressed is gone: the keyboard goes on in the list.
+    if (lostFocus) feed.focusFirst()
+    announce(next)
+  }
+}
