@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
 import projects from "./vitest.workspace.ts"
 
-export default defineConfig({ test: { projects } })
+// Vitest would leave one core idle for itself, and on two cores run everything in turn.
+export default defineConfig({ test: { projects, minWorkers: 1, maxWorkers: 2 } })

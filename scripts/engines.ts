@@ -4,12 +4,12 @@
 import { fork } from "node:child_process"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
-import { FetchHttpClient } from "@effect/platform"
+import { FetchHttpClient, type HttpClient } from "@effect/platform"
 import { NodeHttpClient } from "@effect/platform-node"
 import { MessagesService } from "@mix-effect/core"
 import { MessagesHttp } from "@mix-effect/http"
 import { MixNode } from "@mix-effect/node"
-import { Effect, Layer } from "effect"
+import { type ConfigError, Effect, Layer } from "effect"
 
 const row = (n: number) => ({ id: `id-${n}`, sessionId: "s", role: "user", userInput: "x".repeat(200) })
 const bodies: Record<string, string> = {
@@ -20,7 +20,10 @@ const bodies: Record<string, string> = {
 const serve = () => {
   let connections = 0
   const server = createServer((request, response) => {
-    if (request.url === "/connections") return response.end(String(connections))
+    if (request.url === "/connections") {
+      response.end(String(connections))
+      return
+    }
     const body = bodies[new URL(request.url ?? "", "http://h").searchParams.get("limit") ?? ""] ?? "[]"
     response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) }).end(body)
   })
@@ -34,14 +37,13 @@ const bench = async () => {
   const child = fork(fileURLToPath(import.meta.url), ["serve"], { execArgv: process.execArgv })
   const port = await new Promise<number>((resolve) => child.once("message", (port) => resolve(port as number)))
   const options = { serverUrl: `http://127.0.0.1:${port}` }
-  const over = (client: Parameters<typeof Layer.provide>[1]) =>
-    Layer.provide(MessagesHttp.layer(options), client as never)
-  const engines = {
+  const over = (client: Layer.Layer<HttpClient.HttpClient>) => Layer.provide(MessagesHttp.layer(options), client)
+  const engines: Record<string, Layer.Layer<MessagesService, ConfigError.ConfigError>> = {
     "MixNode (undici dispatcher)": MixNode.layer(options),
     "FetchHttpClient (global fetch)": over(FetchHttpClient.layer),
     "NodeHttpClient.layerUndici": over(NodeHttpClient.layerUndici),
     "NodeHttpClient.layer (node:http)": over(NodeHttpClient.layer)
-  } as Record<string, Layer.Layer<MessagesService>>
+  }
   const jobs = {
     "200 calls, one after the other": (messages: MessagesService["Type"]) =>
       Effect.repeatN(messages.getHistory({ limit: 1 }), 199),

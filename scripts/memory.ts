@@ -56,4 +56,5 @@ const measure = (rows: number) =>
     if (read !== rows || growth > allowed) process.exitCode = 1
   }).pipe(Effect.scoped)
 
-Effect.runPromise(role.startsWith("serve:") ? serve(Number(role.slice(6))) : measure(Number(role)))
+if (role.startsWith("serve:")) Effect.runPromise(serve(Number(role.slice(6))))
+else Effect.runPromise(measure(Number(role)))

@@ -105,4 +105,5 @@ const soak = (calls: number) =>
     }
   })
 
-Effect.runPromise(role === "serve" ? serve : soak(Number(role)))
+if (role === "serve") Effect.runPromise(serve)
+else Effect.runPromise(soak(Number(role)))

@@ -46,7 +46,7 @@ const inChromium = {
     provider: "playwright",
     headless: true,
     screenshotFailures: false,
-    instances: [{ browser: "chromium" as const, launch: { executablePath, args } }],
+    instances: [{ browser: "chromium" as const, launch: { ...(executablePath && { executablePath }), args } }],
     commands: { visit }
   }
 }

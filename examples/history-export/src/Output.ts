@@ -1,5 +1,6 @@
 /** Stdout and stderr as a service, so that tests can read what a person would see. */
 import { stripVTControlCharacters } from "node:util"
+import type * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -53,7 +54,7 @@ export const note = (line: string): Effect.Effect<void, never, Output> =>
   Effect.flatMap(Output, ({ stderr }) => Effect.ignore(stderr.write(`${line}\n`)))
 
 /** What @effect/cli says goes where all else goes: without colours where there is no terminal, and errors on one line. */
-export const console = Effect.gen(function* () {
+export const console: Effect.Effect<Console.Console, never, Output> = Effect.gen(function* () {
   const { stderr, stdout } = yield* Output
   const original = yield* Effect.console
   const write = (channel: Channel, label: string) => (text: unknown) =>

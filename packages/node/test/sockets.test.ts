@@ -170,7 +170,7 @@ const serveMany = Effect.acquireRelease(
 )
 
 it.scopedLive(
-  "137 10,000 calls: no warning of the process, nothing unhandled, and no connection for each",
+  "137 3,000 calls (npm run soak makes 100,000): no warning of the process, nothing unhandled, and no connection for each",
   () =>
     Effect.gen(function* () {
       const server = yield* serveMany
@@ -188,12 +188,12 @@ it.scopedLive(
           })
       )
       yield* withClient(server, (messages) =>
-        Stream.range(1, 10_000).pipe(
+        Stream.range(1, 3_000).pipe(
           Stream.mapEffect(() => Effect.exit(messages.getHistory()), { concurrency: 8, unordered: true }),
           Stream.runDrain
         )
       )
-      assert.strictEqual(server.requests, 10_000)
+      assert.strictEqual(server.requests, 3_000)
       assert.isAtMost(server.connections, 32)
       assert.deepStrictEqual(heard, [])
     }),

@@ -14,12 +14,13 @@ import {
   Unauthorized,
   UnexpectedStatus
 } from "@mix-effect/core"
-import * as Chunk from "effect/Chunk"
+import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Stream from "effect/Stream"
 import * as RetryAfter from "./retryAfter.ts"
@@ -65,13 +66,20 @@ const readBytes = (response: HttpClientResponse, max: number) =>
     const stream = Stream.catchAll(response.stream, (error) =>
       error.reason === "EmptyBody" ? Stream.empty : Stream.fail(new Broken({ code: codeOf(error) ?? "" }))
     )
-    return Stream.runForEachChunk(stream, (chunk) => {
-      for (const part of Chunk.toReadonlyArray(chunk)) {
-        parts.push(part)
-        size += part.byteLength
-      }
-      return size > max ? Effect.fail(new TooLarge({ bytes: concat(parts, size) })) : Effect.void
-    }).pipe(Effect.map(() => concat(parts, size)))
+    const take = (
+      pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Broken>>
+    ): Effect.Effect<Uint8Array, Broken | TooLarge> =>
+      Effect.matchEffect(pull, {
+        onFailure: (end) => (Option.isNone(end) ? Effect.succeed(concat(parts, size)) : Effect.fail(end.value)),
+        onSuccess: (chunk) => {
+          for (const part of chunk) {
+            parts.push(part)
+            size += part.byteLength
+          }
+          return size > max ? Effect.fail(new TooLarge({ bytes: concat(parts, size) })) : take(pull)
+        }
+      })
+    return Effect.scoped(Effect.flatMap(Stream.toPull(stream), take))
   })
 
 /** Shared: to make one for each reply takes longer than to use it. */
