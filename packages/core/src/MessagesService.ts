@@ -57,6 +57,9 @@ export interface Service {
    * Sends a message for the agent to process, and answers with the reply where the server gives one. Servers from October
    * 10, 2025 on answer later: then it fails with `ReplyPending`, which says that all is well. The reply's `sessionId` is
    * empty, and its `userInput` is what was sent.
+   *
+   * Interrupting it closes the connection. A server before September 26, 2025 then ends the agent's run, and keeps what it
+   * had written by then; on later ones the run goes on, and the session shows what comes of it.
    */
   readonly send: (request: SendMessageRequest) => Effect.Effect<BackendMessage, SendError>
   /**

@@ -109,7 +109,7 @@ const transport: ReadonlyArray<Row> = [
     "a connection that never stands",
     { url: FaultServer.blackHoleUrl },
     {
-      ...unreached("RequestTimeout", 4, { phase: "connect", scope: "attempt", limit: 250 })
+      ...unreached("RequestTimeout", 4, { phase: "connect", scope: "attempt", limit: 300 })
     }
   ),
   row(
@@ -192,7 +192,7 @@ const transport: ReadonlyArray<Row> = [
     "a head that drips",
     FaultServer.reply(FaultServer.drip({ data: "HTTP/1.1 200 OK\r\nX: y\r\n".repeat(9), every: "20 millis" })),
     {
-      ...fails("RequestTimeout", 4, { phase: "headers", scope: "attempt", limit: 250 })
+      ...fails("RequestTimeout", 4, { phase: "headers", scope: "attempt", limit: 300 })
     }
   ),
   row(103, "no head", FaultServer.stallBeforeHead, fails("RequestTimeout", 4, { phase: "headers", scope: "attempt" })),
@@ -235,9 +235,9 @@ const transport: ReadonlyArray<Row> = [
     "a body that stalls, and a short deadline",
     FaultServer.stallMidBody(),
     {
-      ...fails("RequestTimeout", 3, { phase: "body", scope: "deadline", limit: 600 })
+      ...fails("RequestTimeout", 3, { phase: "body", scope: "deadline", limit: 750 })
     },
-    { options: { deadline: 600 } }
+    { options: { deadline: 750 } }
   ),
   row(
     105,

@@ -44,7 +44,7 @@ const maxKeptBytes = 2048
 
 class TooLarge extends Data.TaggedError("TooLarge")<{ readonly bytes: Uint8Array }> {}
 
-/** A body that broke off, by the code of its error only: streams run in fibers, which log what they fail with. */
+/** A body that broke off, by the code of its error only: wherever a stream fails, the rest of its error may be logged. */
 class Broken extends Data.TaggedError("Broken")<{ readonly code: string }> {}
 
 const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
@@ -66,6 +66,7 @@ const readBytes = (response: HttpClientResponse, max: number) =>
     const stream = Stream.catchAll(response.stream, (error) =>
       error.reason === "EmptyBody" ? Stream.empty : Stream.fail(new Broken({ code: codeOf(error) ?? "" }))
     )
+    // Pulled and not run: that would take a fiber for each reply.
     const take = (
       pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Broken>>
     ): Effect.Effect<Uint8Array, Broken | TooLarge> =>
