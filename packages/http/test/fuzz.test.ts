@@ -179,5 +179,5 @@ it.live(
       assert.strictEqual(server.requests.length, runs)
       console.log(`fuzz: ${runs} replies, seed ${seed}: ${JSON.stringify(tags)}`)
     }),
-  60_000
+  120_000
 )

@@ -134,7 +134,7 @@ it.effect(
       assert.isAbove(searched, 50_000)
       console.log(`secrets: ${failures} errors, ${searched} renderings searched for ${marks.length} secrets, 0 hits`)
     }),
-  60_000
+  120_000
 )
 
 it("scrubbing: mixtures of escapes, long texts, and texts that are patterns", () => {

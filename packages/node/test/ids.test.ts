@@ -95,5 +95,5 @@ it.scopedLive(
       assert.isAbove(count - accepted.length, count / 10)
       console.log(`ids: ${count} generated (seed ${seed}), ${accepted.length} sent, ${count - accepted.length} refused`)
     }),
-  60_000
+  120_000
 )

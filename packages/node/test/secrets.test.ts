@@ -69,7 +69,7 @@ it.scopedLive(
       assert.isAbove(counts.errors, 150)
       console.log(`secrets: ${counts.errors} errors of the table, ${counts.renderings} renderings searched, 0 hits`)
     }),
-  90_000
+  120_000
 )
 
 const all = [token, header, text].join(" | ")
@@ -136,5 +136,5 @@ it.scopedLive(
         `secrets: ${counts.errors} errors of echoing servers, ${counts.renderings} renderings searched, 0 hits`
       )
     }),
-  60_000
+  120_000
 )

@@ -197,5 +197,5 @@ it.scopedLive(
       assert.isAtMost(server.connections, 32)
       assert.deepStrictEqual(heard, [])
     }),
-  40_000
+  120_000
 )
