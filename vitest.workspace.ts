@@ -15,8 +15,17 @@ const projects: Array<TestProjectConfiguration> = [
   project("packages/http"),
   project("packages/node"),
   project("packages/testing"),
+  project("examples/backend"),
+  project("examples/compose"),
   project("examples/history-export"),
   project("examples/history-viewer"),
+  project("examples/http-proxy"),
+  project("examples/ndjson-server"),
+  project("examples/opentelemetry"),
+  project("examples/plain-async"),
+  project("examples/retry-policy"),
+  project("examples/tail"),
+  project("examples/unit-test"),
   project("scripts")
 ]
 

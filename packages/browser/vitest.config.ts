@@ -1,26 +1,18 @@
 /** The tests in Chromium. Without it they do not run, and one test says so. */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { chromium } from "playwright"
 import { defineConfig } from "vitest/config"
+import { executablePath, launchOptions } from "../../scripts/chromium.ts"
+import { bundle } from "./test/node/bundle.ts"
 import { visit } from "./test/node/visit.ts"
 
 const conditions = ["@mix-effect/source"]
 
-/** Debian's, else the one that playwright can install. */
-const executablePath = ["/usr/bin/chromium", chromium.executablePath()].find(existsSync)
-
-const args = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
+const launch = {
+  ...launchOptions,
   // A name that is not this machine's own, and leads to it all the same.
-  "--host-resolver-rules=MAP mix.test 127.0.0.1"
-]
+  args: [...launchOptions.args, "--host-resolver-rules=MAP mix.test 127.0.0.1"]
+}
 
 /** Every module of a dependency that the tests load: one that Vite finds later makes it reload the page, and the test. */
 const dependencies = () => {
@@ -46,8 +38,8 @@ const inChromium = {
     provider: "playwright",
     headless: true,
     screenshotFailures: false,
-    instances: [{ browser: "chromium" as const, launch: { ...(executablePath && { executablePath }), args } }],
-    commands: { visit }
+    instances: [{ browser: "chromium" as const, launch }],
+    commands: { bundle, visit }
   }
 }
 

@@ -18,20 +18,21 @@
  *
  * @since 0.1.0
  */
-import * as HttpClient from "@effect/platform/HttpClient"
 import { MessagesService, type Service } from "@mix-effect/core"
-import * as MessagesHttp from "@mix-effect/http/MessagesHttp"
+import * as Engine from "@mix-effect/http/Engine"
 import type * as MixConfig from "@mix-effect/http/MixConfig"
 import { RetryPolicy } from "@mix-effect/http/RetryPolicy"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as FetchClient from "./internal/fetchClient.ts"
+import * as FetchEngine from "./internal/fetchEngine.ts"
 import * as Hint from "./internal/hint.ts"
 import * as Retry from "./internal/retry.ts"
 
 /**
+ * Options of the layers: those of every client, and one that only browsers have.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -45,8 +46,7 @@ export interface Options extends MixConfig.Options {
 
 const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
   Effect.gen(function* () {
-    const client = yield* FetchClient.make
-    const service = yield* Effect.provideService(MessagesHttp.make(options), HttpClient.HttpClient, client)
+    const service = yield* Engine.toService(yield* FetchEngine.make, options)
     const policyAtBuild = yield* RetryPolicy
     const adapt = Retry.adapt(policyAtBuild, options.waitWhileOffline ?? false)
     const explain = Hint.make(options)
@@ -58,6 +58,8 @@ const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigE
   })
 
 /**
+ * `MessagesService` by `fetch`. A bad option is a `ConfigError` that names it, when the layer is built.
+ *
  * @example
  * import { MessagesService } from "@mix-effect/core"
  * import { MixBrowser } from "@mix-effect/browser"

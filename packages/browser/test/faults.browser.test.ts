@@ -121,6 +121,18 @@ describe("interruption reaches the server", () => {
   }
 })
 
+it.scopedLive("interruption of a send reaches the server too", () =>
+  Effect.gen(function* () {
+    const server = yield* startFault([{ kind: "preflight" }, { kind: "stall" }])
+    const messages = yield* service({ serverUrl: server.url })
+    const fiber = yield* Effect.fork(messages.send({ id: sessionId, text: "Hello" }))
+    yield* server.awaitRequests(2)
+    assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
+    yield* server.awaitClientClose
+    assert.strictEqual(yield* server.requestCount, 2)
+  })
+)
+
 describe("bodies", () => {
   it.scopedLive("one that breaks off is truncated, and read again", () =>
     Effect.gen(function* () {
@@ -190,6 +202,10 @@ describe("108 fetch that is replaced by something worse", () => {
     ],
     "gives an object": [() => Promise.resolve({ ok: true }), "NO_RESPONSE"],
     "gives a body that was read": [() => Promise.resolve(reader()), "NO_RESPONSE"],
+    "gives status 0, as one over XMLHttpRequest does for a server that is down": [
+      () => Promise.resolve({ status: 0, headers: new Headers(), body: null, bodyUsed: false }),
+      "OPAQUE_RESPONSE"
+    ],
     "gives Response.error()": [() => Promise.resolve(Response.error()), "OPAQUE_RESPONSE"],
     "says Load failed, as Safari does": [rejecting(new TypeError("Load failed")), "FETCH_FAILED"],
     "says NetworkError, as Firefox does": [rejecting(new TypeError("NetworkError when attempting")), "FETCH_FAILED"]
@@ -241,6 +257,18 @@ describe("108 fetch that is replaced by something worse", () => {
     })
   )
 })
+
+it.scopedLive("a RequestInit of mode no-cors never makes a success of a reply that is hidden", () =>
+  Effect.gen(function* () {
+    const server = yield* startFault([{ kind: "bare" }])
+    const messages = yield* MessagesService.pipe(
+      Effect.provide(MixBrowser.layer({ serverUrl: server.url })),
+      Effect.provideService(FetchHttpClient.RequestInit, { mode: "no-cors" }),
+      Effect.orDie
+    )
+    matches(yield* failure(once(messages.getHistory())), { _tag: "ConnectionError" })
+  })
+)
 
 describe("configuration", () => {
   it.scopedLive("109 without fetch the layer is a ConfigError", () =>

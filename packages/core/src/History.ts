@@ -25,6 +25,8 @@ export interface HistoryPage {
 }
 
 /**
+ * How `streamHistory` and `streamHistoryPages` read.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -48,6 +50,8 @@ export interface StreamHistoryOptions {
 }
 
 /**
+ * What `followHistory` begins with, and how often it asks.
+ *
  * @since 0.1.0
  * @category options
  */

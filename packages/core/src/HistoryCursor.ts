@@ -10,6 +10,8 @@ import * as internal from "./internal/cursor.ts"
 import * as Walk from "./internal/walk.ts"
 
 /**
+ * Marks a `HistoryCursor`.
+ *
  * @since 0.1.0
  * @category type ids
  */

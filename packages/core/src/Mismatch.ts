@@ -9,6 +9,8 @@ import type * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
 
 /**
+ * One place where a value departs from its schema.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -104,6 +106,8 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
 }
 
 /**
+ * What a schema refused first, and where.
+ *
  * @example
  * import { BackendMessage, Mismatch } from "@mix-effect/core"
  * import { Either, Schema } from "effect"

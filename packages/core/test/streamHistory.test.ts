@@ -6,6 +6,8 @@ import * as FiberId from "effect/FiberId"
 import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
+import type * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
@@ -169,6 +171,37 @@ describe("streamHistory", () => {
       const { stats } = pages.at(-1) as (typeof pages)[number]
       assert.isAbove(stats.stepBacks, 0)
       assert.isAbove(stats.duplicatesDropped, 0)
+    })
+  )
+
+  it.effect("counts its pages and repairs as metrics", () =>
+    Effect.gen(function* () {
+      const server = new Model.ModelServer({ size: 60 })
+      const history = Model.service(server, {
+        between: (model, requests) => {
+          if (requests === 2) model.insert(12)
+          if (requests === 4) model.remove(0, 20)
+        }
+      })
+      // Metrics belong to the process: what counts is the difference.
+      const counted = Effect.map(Metric.snapshot, (pairs) => (name: string, repair?: string) => {
+        const found = pairs.find(
+          ({ metricKey }) =>
+            metricKey.name === name &&
+            (repair === undefined || metricKey.tags.some(({ key, value }) => key === "mix.repair" && value === repair))
+        )
+        return found === undefined ? 0 : (found.metricState as MetricState.MetricState.Counter<number>).count
+      })
+      const before = yield* counted
+      const pages = Chunk.toReadonlyArray(yield* Stream.runCollect(history.streamHistoryPages({ pageSize: 10 })))
+      const after = yield* counted
+      assert.strictEqual(after("mix.history.pages") - before("mix.history.pages"), pages.length)
+      const { stats } = pages.at(-1) as (typeof pages)[number]
+      for (const kind of ["duplicatesDropped", "stepBacks", "jumps", "tiesReordered"] as const) {
+        assert.strictEqual(after("mix.history.repairs", kind) - before("mix.history.repairs", kind), stats[kind], kind)
+      }
+      assert.isAbove(stats.stepBacks, 0)
+      assert.isAbove(stats.jumps, 0)
     })
   )
 

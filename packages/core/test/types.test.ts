@@ -1,10 +1,13 @@
 /** Types are checked by the compiler (`tsc -p tsconfig.check.json`), which reads this file; running it shows little. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Match from "effect/Match"
 import type * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
-import type * as Core from "../src/index.ts"
+import * as Stream from "effect/Stream"
+import * as Core from "../src/index.ts"
 
 type HttpTag =
   | "InvalidRequest"
@@ -21,6 +24,9 @@ type HttpTag =
 type Service = Core.Service
 type Of<Name extends keyof Service> = ReturnType<Service[Name]>
 type Tag<E> = E extends { readonly _tag: infer Name } ? Name : never
+
+/** Never run: it has to compile, and not to where it says so. */
+const compile = (_body: (messages: Core.Service, id: Core.SessionId) => unknown) => {}
 
 describe("types", () => {
   it("each operation fails with exactly what it can fail with", () => {
@@ -101,5 +107,131 @@ describe("types", () => {
   it("a cursor shows nothing of what is in it", () => {
     expectTypeOf<Core.HistoryCursor>().not.toHaveProperty("walk")
     expectTypeOf<{ readonly position: number }>().not.toExtend<Core.HistoryCursor>()
+  })
+
+  it("are inferred in generators and pipes", () => {
+    const ask = (id: Core.SessionId) =>
+      Effect.gen(function* () {
+        const messages = yield* Core.MessagesService
+        return (yield* messages.send({ id, text: "Hello" })).assistantResponse
+      })
+    expectTypeOf(ask).returns.toEqualTypeOf<Effect.Effect<string | undefined, Core.SendError, Core.MessagesService>>()
+    const newest = () =>
+      Stream.unwrap(Effect.map(Core.MessagesService, (messages) => messages.streamHistory())).pipe(
+        Stream.map((message) => message.id),
+        Stream.runCollect
+      )
+    expectTypeOf(newest).returns.toEqualTypeOf<
+      Effect.Effect<Chunk.Chunk<Core.MessageId>, Core.StreamHistoryError, Core.MessagesService>
+    >()
+  })
+
+  it("catching every tag leaves nothing to fail with", () => {
+    const handled = (messages: Core.Service, id: Core.SessionId) =>
+      messages.send({ id, text: "Hello" }).pipe(
+        Effect.asVoid,
+        Effect.catchTags({
+          InvalidRequest: () => Effect.void,
+          BadRequest: () => Effect.void,
+          Unauthorized: () => Effect.void,
+          NotFound: () => Effect.void,
+          RateLimited: () => Effect.void,
+          ServerError: () => Effect.void,
+          UnexpectedStatus: () => Effect.void,
+          ConnectionError: () => Effect.void,
+          RequestTimeout: () => Effect.void,
+          ResponseDecodeError: () => Effect.void,
+          ReplyPending: () => Effect.void
+        })
+      )
+    expectTypeOf(handled).returns.toEqualTypeOf<Effect.Effect<void>>()
+
+    const pendingHandled = (messages: Core.Service, id: Core.SessionId) =>
+      messages.send({ id, text: "Hello" }).pipe(Effect.catchTag("ReplyPending", () => Effect.void))
+    expectTypeOf<Tag<Effect.Effect.Error<ReturnType<typeof pendingHandled>>>>().toEqualTypeOf<HttpTag>()
+
+    compile((messages) =>
+      messages.getHistory().pipe(
+        // @ts-expect-error: only a send can be pending
+        Effect.catchTag("ReplyPending", () => Effect.void)
+      )
+    )
+  })
+
+  it("a match over an error has to name every tag", () => {
+    const http = {
+      InvalidRequest: () => "",
+      BadRequest: () => "",
+      Unauthorized: () => "",
+      NotFound: () => "",
+      RateLimited: () => "",
+      ServerError: () => "",
+      UnexpectedStatus: () => "",
+      ConnectionError: () => "",
+      RequestTimeout: () => "",
+      ResponseDecodeError: () => ""
+    }
+    const all = (error: Core.StreamHistoryError) =>
+      Match.valueTags(error, { ...http, HistoryStalled: () => "", HistoryDrift: () => "" })
+    expectTypeOf(all).returns.toEqualTypeOf<string>()
+    const lacking = (error: Core.StreamHistoryError) =>
+      // @ts-expect-error: HistoryDrift is left out
+      Match.value(error).pipe(Match.tags({ ...http, HistoryStalled: () => "" }), Match.exhaustive)
+    expectTypeOf(lacking).toBeFunction()
+  })
+
+  it("options that do not exist are refused", () => {
+    compile((messages, id) => [
+      messages.getHistory({ limit: 10, offset: 0 }),
+      // @ts-expect-error
+      messages.getHistory({ limit: 10, page: 2 }),
+      // @ts-expect-error
+      messages.listSession({ id, limit: 10 }),
+      // @ts-expect-error: the wire's name
+      messages.send({ id, text: "Hello", plan_mode: true }),
+      // @ts-expect-error: of `getHistory`
+      messages.streamHistory({ limit: 10 }),
+      // @ts-expect-error
+      messages.followHistory({ pageSize: 10 }),
+      // @ts-expect-error: a cursor is not its JSON
+      messages.streamHistory({ from: "{}" })
+    ])
+  })
+
+  it("plain strings and other ids are refused where an id is due", () => {
+    compile((messages, id) => [
+      messages.listSession({ id }),
+      // @ts-expect-error
+      messages.listSession({ id: "s1" }),
+      // @ts-expect-error
+      messages.send({ id: "s1", text: "Hello" }),
+      // @ts-expect-error
+      messages.listSession({ id: Core.MessageId.make("m1") })
+    ])
+  })
+
+  it("lists are read-only, and a page is never empty", () => {
+    expectTypeOf<Core.HistoryPage["messages"]>().toEqualTypeOf<NonEmptyReadonlyArray<Core.BackendMessage>>()
+    expectTypeOf<NonNullable<Core.BackendMessage["toolCalls"]>>().toEqualTypeOf<ReadonlyArray<Core.ToolCallData>>()
+    expectTypeOf<Core.SendMessageRequest["media"]>().toEqualTypeOf<ReadonlyArray<string> | undefined>()
+    expectTypeOf<typeof Core.BackendMessages.Type>().not.toHaveProperty("push")
+    expectTypeOf<Readonly<Core.BackendMessage>>().toEqualTypeOf<Core.BackendMessage>()
+  })
+
+  it("an implementation gives the three operations, and errors of the SDK", () => {
+    expectTypeOf(Core.MessagesService.make).returns.toEqualTypeOf<Core.Service>()
+    expectTypeOf<keyof Core.Implementation>().toEqualTypeOf<"getHistory" | "listSession" | "send">()
+    expectTypeOf<Tag<Effect.Effect.Error<ReturnType<Core.Implementation["send"]>>>>().toEqualTypeOf<
+      HttpTag | "ReplyPending"
+    >()
+    const none = () => Effect.succeed([])
+    const refuse = () => Effect.fail(new Core.NotFound({ operation: "send" }))
+    compile(() => [
+      Core.MessagesService.make({ getHistory: none, listSession: none, send: refuse }),
+      // @ts-expect-error: no send
+      Core.MessagesService.make({ getHistory: none, listSession: none }),
+      // @ts-expect-error: not an error of the SDK
+      Core.MessagesService.make({ getHistory: () => Effect.fail("no"), listSession: none, send: refuse })
+    ])
   })
 })

@@ -14,6 +14,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 
 /**
+ * Where the backend is, what requests carry, and how long they may take. Each may be left out.
+ *
  * @since 0.1.0
  * @category options
  */

@@ -21,6 +21,8 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
 /**
+ * A schedule that is fed each failure: there is another attempt for as long as it goes on.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -142,6 +144,18 @@ export const fromConfig = (config: RetryConfig = {}): Policy => {
 export class RetryPolicy extends Context.Reference<RetryPolicy>()("@mix-effect/http/RetryPolicy", {
   defaultValue: (): Policy => standard
 }) {}
+
+/**
+ * The policy in force for a call: the one that surrounds it, else `atBuild`, which surrounded the layer. For those who
+ * implement `MessagesService` over a transport of their own, or adapt the policy as `@mix-effect/browser` does.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export const current = (atBuild: Policy): Effect.Effect<Policy> =>
+  Effect.map(Effect.context<never>(), (context) =>
+    context.unsafeMap.has(RetryPolicy.key) ? Context.get(context, RetryPolicy) : atBuild
+  )
 
 /**
  * Sets the policy for a whole application.

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-export * as Attempt from "./Attempt.ts"
+export * as Engine from "./Engine.ts"
 export * as MessagesHttp from "./MessagesHttp.ts"
 export * as MixConfig from "./MixConfig.ts"
 export * as RetryPolicy from "./RetryPolicy.ts"

@@ -200,7 +200,7 @@ it(`5,000 generated values: a wait of some milliseconds, or none (seed ${seed})`
       FastCheck.record({ "retry-after": value, "retry-after-ms": value, date: value }, { requiredKeys: [] }),
       FastCheck.integer({ min: 0, max: 4e12 }),
       (headers, at) => {
-        const wait = parse(headers, at)
+        const wait = parse((name) => headers[name as keyof typeof headers], at)
         if (wait === undefined) return
         assert.isAtLeast(Duration.toMillis(wait), 0)
         assert.isAtMost(Duration.toMillis(wait), Number.MAX_SAFE_INTEGER)

@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SessionId } from "@mix-effect/core"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
-import type * as MetricState from "effect/MetricState"
+import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
@@ -219,6 +222,81 @@ describe("18 spans", () => {
   )
 })
 
+it.effect("without a tracer no span is made, unless requests carry its ids", () =>
+  Effect.gen(function* () {
+    const made: Array<string> = []
+    // The tracer that is there where none was set, watched.
+    const unset = yield* Effect.tracer
+    const { span } = unset
+    yield* Effect.acquireUseRelease(
+      Effect.sync(() =>
+        Object.assign(unset, {
+          span: (...args: Parameters<typeof span>) => {
+            made.push(args[0])
+            return span.apply(unset, args)
+          }
+        })
+      ),
+      () =>
+        Effect.gen(function* () {
+          yield* withService(scripted(json([])), (messages) => messages.getHistory())
+          assert.deepStrictEqual(made, [])
+          yield* withService(scripted(json([])), (messages) => messages.getHistory(), { tracePropagation: true })
+          assert.deepStrictEqual(made, ["MessagesService.getHistory", "GET /api/messages/history"])
+        }),
+      () => Effect.sync(() => Object.assign(unset, { span }))
+    )
+  })
+)
+
+/** What was recorded under a name for one server. */
+const measured = (name: string, address: string) =>
+  Effect.map(Metric.snapshot, (pairs) =>
+    pairs
+      .filter(({ metricKey }) => metricKey.name === name)
+      .map(({ metricKey, metricState }) => ({
+        labels: Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value])),
+        state: metricState as unknown
+      }))
+      .filter(({ labels }) => labels["server.address"] === address)
+  )
+
+it.effect("retries are counted and written to the log, and the budget is a gauge", () =>
+  Effect.gen(function* () {
+    const address = "retries.example"
+    const lines: Array<unknown> = []
+    const logger = Logger.make(({ annotations, logLevel, message }) => {
+      lines.push([logLevel.label, message, Object.fromEntries(annotations)])
+    })
+    const server = scripted([status(503), fault("ECONNRESET"), json([])])
+    yield* passing(
+      noJitter(withService(server, (messages) => messages.getHistory(), { serverUrl: `http://${address}` }))
+    ).pipe(Logger.withMinimumLogLevel(LogLevel.Debug), Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+    const labels = { "server.address": address, "server.port": "80" }
+    const retries = yield* measured("mix.client.retries", address)
+    assert.sameDeepMembers(retries, [
+      {
+        labels: { "mix.operation": "getHistory", "error.type": "503", ...labels },
+        state: MetricState.counter(1)
+      },
+      {
+        labels: { "mix.operation": "getHistory", "error.type": "ConnectionError", ...labels },
+        state: MetricState.counter(1)
+      }
+    ])
+    // 500 at first, 5 for each retry, 1 back for the success.
+    assert.deepStrictEqual(yield* measured("mix.client.retry_budget", address), [
+      { labels, state: MetricState.gauge(491) }
+    ])
+    const line = "A request to the Mix backend failed; trying again"
+    const delay = Duration.zero
+    assert.deepStrictEqual(lines, [
+      ["DEBUG", [line], { "mix.operation": "getHistory", "error.type": "503", attempt: 2, delay }],
+      ["DEBUG", [line], { "mix.operation": "getHistory", "error.type": "ConnectionError", attempt: 3, delay }]
+    ])
+  })
+)
+
 it.effect("the histogram http.client.request.duration counts each attempt, in seconds", () =>
   Effect.gen(function* () {
     // An address of its own: metrics are kept for the whole process.
@@ -233,13 +311,8 @@ it.effect("the histogram http.client.request.duration counts each attempt, in se
         Random.fixed([0])
       )
     )
-    const found = (yield* Metric.snapshot)
-      .filter(({ metricKey }) => metricKey.name === "http.client.request.duration")
-      .map(({ metricKey, metricState }) => ({
-        labels: Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value])),
-        state: metricState as unknown as MetricState.MetricState.Histogram
-      }))
-      .filter(({ labels }) => labels["server.address"] === "metrics.example")
+    const found = (yield* measured("http.client.request.duration", "metrics.example"))
+      .map(({ labels, state }) => ({ labels, state: state as MetricState.MetricState.Histogram }))
       .sort((a, b) => a.state.sum - b.state.sum)
     assert.deepStrictEqual(
       found.map(({ labels, state }) => [labels, state.count, state.sum]),

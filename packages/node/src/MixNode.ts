@@ -1,27 +1,30 @@
 /**
  * The messages client for Node.js, complete: `Effect.provide(MixNode.layer())` is all a program needs.
  *
- * Connections are kept alive and reused, up to one for each call under way. A proxy is taken from `HTTP_PROXY`,
- * `HTTPS_PROXY` and `NO_PROXY` (in either case). When the layer's scope closes every connection is closed with it.
+ * Connections are kept alive and reused, up to one for each call under way. When the layer's scope closes every connection
+ * is closed with it.
+ *
+ * A proxy is taken from `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (in either case). What goes to a server url of `http` the
+ * proxy forwards (requests in absolute form), so that a 403 or 502 of its own cannot be told from the server's; to a server
+ * url of `https`, and where its own url is `https`, it opens a tunnel (`CONNECT`). Its credentials, as in
+ * `http://user:password@proxy:3128`, go to the proxy alone, and stand in no error.
  *
  * @since 0.1.0
  */
-import * as HttpClient from "@effect/platform/HttpClient"
-import type { MessagesService } from "@mix-effect/core"
-import { MessagesHttp, type MixConfig } from "@mix-effect/http"
+import { MessagesService, type Service } from "@mix-effect/core"
+import * as Engine from "@mix-effect/http/Engine"
+import type * as MixConfig from "@mix-effect/http/MixConfig"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici"
-import * as UndiciClient from "./internal/undiciClient.ts"
+import * as UndiciEngine from "./internal/undiciEngine.ts"
 
-/**
- * Reading a reply is timed by the SDK's own limits, which know a slow `send` from a slow read: the engine's, five minutes
- * each, are off. What it alone can tell apart is a connection that never stands.
- */
-const agentOptions = { connect: { timeout: 10_000 }, headersTimeout: 0, bodyTimeout: 0 }
+/** A connection that never stands is the one thing that only the engine can time. */
+const agentOptions = { connect: { timeout: 10_000 } }
 
 const variable = (name: string) =>
   Config.string(name.toLowerCase()).pipe(
@@ -44,17 +47,18 @@ const makeDispatcher: Effect.Effect<Dispatcher, ConfigError.ConfigError> = Effec
   // The proxy agent reads the environment by itself for what it is not given: empty strings keep it from that.
   return httpProxy === "" && httpsProxy === ""
     ? new Agent(agentOptions)
-    : new EnvHttpProxyAgent({ ...agentOptions, httpProxy, httpsProxy, noProxy })
+    : new EnvHttpProxyAgent({ ...agentOptions, httpProxy, httpsProxy, noProxy, proxyTunnel: false })
 })
 
-const client: Layer.Layer<HttpClient.HttpClient, ConfigError.ConfigError> = Layer.scoped(
-  HttpClient.HttpClient,
+const make = (options?: MixConfig.Options): Effect.Effect<Service, ConfigError.ConfigError, Scope.Scope> =>
   Effect.acquireRelease(makeDispatcher, (dispatcher) => Effect.promise(() => dispatcher.destroy())).pipe(
-    Effect.map(UndiciClient.make)
+    Effect.flatMap((dispatcher) => Engine.toService(UndiciEngine.make(dispatcher), options))
   )
-)
 
 /**
+ * `MessagesService` over connections of its own. A bad option or proxy variable is a `ConfigError` that names it, when the
+ * layer is built.
+ *
  * @example
  * import { MessagesService } from "@mix-effect/core"
  * import { MixNode } from "@mix-effect/node"
@@ -71,7 +75,7 @@ const client: Layer.Layer<HttpClient.HttpClient, ConfigError.ConfigError> = Laye
  * @category layers
  */
 export const layer = (options?: MixConfig.Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.provide(MessagesHttp.layer(options), client)
+  Layer.scoped(MessagesService, make(options))
 
 /**
  * The same with options that are read by `Config`.
@@ -90,4 +94,5 @@ export const layer = (options?: MixConfig.Options): Layer.Layer<MessagesService,
  */
 export const layerConfig = (
   options: Config.Config.Wrap<MixConfig.Options>
-): Layer.Layer<MessagesService, ConfigError.ConfigError> => Layer.provide(MessagesHttp.layerConfig(options), client)
+): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
+  Layer.scoped(MessagesService, Effect.flatMap(Config.unwrap(options), make))

@@ -279,7 +279,7 @@ const proxyRefuses = (code: number) =>
     const call = Effect.flatMap(MessagesService, (messages) => messages.getHistory())
     const env = ConfigProvider.fromMap(new Map([["HTTP_PROXY", proxy.url]]))
     return yield* call.pipe(
-      Effect.provide(at("http://mix.example")),
+      Effect.provide(at("https://mix.example")),
       Effect.withConfigProvider(env),
       Effect.ensuring(
         Effect.map(proxy.requestCount, (count) => {

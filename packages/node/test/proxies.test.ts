@@ -1,30 +1,44 @@
 /** Proxies from the usual variables, read by `Config`. */
+import * as DiagnosticsChannel from "node:diagnostics_channel"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { MessagesService, type Service } from "@mix-effect/core"
-import type { MixConfig } from "@mix-effect/http"
+import { MessagesService, type Service, SessionId } from "@mix-effect/core"
+import { type MixConfig, RetryPolicy } from "@mix-effect/http"
 import { FaultServer } from "@mix-effect/testing"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import { MixNode } from "../src/index.ts"
 
+interface Proxy {
+  readonly url: string
+  readonly seen: Array<string>
+  readonly connections: () => number
+  readonly awaitNoneOpen: Effect.Effect<void>
+  readonly close: () => void
+}
+
 /** A proxy that forwards requests and opens tunnels, and writes down for what. Every host name leads to 127.0.0.1. */
 const serveProxy = Effect.acquireRelease(
-  Effect.async<{ readonly url: string; readonly seen: Array<string>; readonly close: () => void }>((resume) => {
+  Effect.async<Proxy>((resume) => {
     const seen: Array<string> = []
     const sockets = new Set<Net.Socket>()
+    let connections = 0
     const proxy = Http.createServer((request, response) => {
       const target = new URL(request.url ?? "")
       seen.push(`${request.method} ${target.href} ${request.headers["proxy-authorization"] ?? ""}`.trim())
       const { "proxy-authorization": _, ...headers } = request.headers
       const path = target.pathname + target.search
       request.pipe(
-        Http.request({ host: "127.0.0.1", port: target.port, path, method: request.method, headers }, (reply) => {
-          response.writeHead(reply.statusCode ?? 502, reply.headers)
-          reply.pipe(response)
-        })
+        Http.request(
+          { agent: false, host: "127.0.0.1", port: target.port, path, method: request.method, headers },
+          (reply) => {
+            response.writeHead(reply.statusCode ?? 502, reply.headers)
+            reply.pipe(response)
+          }
+        )
       )
     })
     proxy.on("connect", (request, client: Net.Socket) => {
@@ -37,6 +51,7 @@ const serveProxy = Effect.acquireRelease(
       client.on("error", () => tunnel.destroy())
     })
     proxy.on("connection", (socket) => {
+      connections++
       sockets.add(socket)
       socket.on("close", () => sockets.delete(socket))
     })
@@ -45,7 +60,16 @@ const serveProxy = Effect.acquireRelease(
         proxy.close()
         for (const socket of sockets) socket.destroy()
       }
-      resume(Effect.succeed({ url: `http://127.0.0.1:${(proxy.address() as Net.AddressInfo).port}`, seen, close }))
+      const awaitNoneOpen = Effect.forEach(sockets, (socket) =>
+        Effect.async<void>((resume) => {
+          if (socket.closed) resume(Effect.void)
+          else socket.once("close", () => resume(Effect.void))
+        })
+      )
+      const { port } = proxy.address() as Net.AddressInfo
+      resume(
+        Effect.succeed({ url: `http://127.0.0.1:${port}`, seen, connections: () => connections, awaitNoneOpen, close })
+      )
     })
   }),
   ({ close }) => Effect.sync(close)
@@ -63,6 +87,17 @@ const withClient = <A, E, R>(
 
 const get = (messages: Service) => messages.getHistory({ limit: 3 })
 
+/** For a test with a certificate that signs itself. Node.js prints a warning about it. */
+const trustAll = Effect.acquireRelease(
+  Effect.sync(() => {
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"
+  }),
+  () =>
+    Effect.sync(() => {
+      delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    })
+)
+
 /** A backend under a name that only the proxy can resolve. */
 const hidden = Effect.map(FaultServer.serve(FaultServer.json([])), (server) => ({
   ...server,
@@ -78,7 +113,8 @@ describe("a proxy is used", () => {
         const calls = (messages: Service) => Effect.zipRight(get(messages), get(messages))
         assert.deepStrictEqual(yield* withClient({ [name]: ` ${proxy.url} ` }, { serverUrl: server.url }, calls), [])
         assert.strictEqual(yield* server.requestCount, 2)
-        assert.isAbove(proxy.seen.length, 0)
+        const absolute = `GET ${server.url}/api/messages/history?limit=3`
+        assert.deepStrictEqual(proxy.seen, [absolute, absolute], "plain http is forwarded, not tunnelled")
         const [request] = yield* server.requests
         assert.strictEqual(request?.line, "GET /api/messages/history?limit=3 HTTP/1.1")
         assert.strictEqual(request?.headers.get("host"), `mix.invalid:${server.port}`)
@@ -96,17 +132,39 @@ describe("a proxy is used", () => {
     })
   )
 
-  it.scopedLive("with credentials of its own, which the backend does not see", () =>
-    Effect.gen(function* () {
-      const proxy = yield* serveProxy
-      const server = yield* hidden
-      const HTTP_PROXY = proxy.url.replace("http://", "http://user:p%40ss@")
-      yield* withClient({ HTTP_PROXY }, { serverUrl: server.url }, get)
-      assert.include(proxy.seen[0] ?? "", `Basic ${Buffer.from("user:p@ss").toString("base64")}`)
-      const [request] = yield* server.requests
-      assert.isFalse(request?.headers.has("proxy-authorization"))
-    })
-  )
+  for (const scheme of ["http", "https"] as const) {
+    it.scopedLive(`with credentials of its own, which neither the backend nor an error has: ${scheme}`, () =>
+      Effect.gen(function* () {
+        const proxy = yield* serveProxy
+        const server = yield* FaultServer.serve(
+          [FaultServer.json([]), FaultServer.status(500)],
+          scheme === "https" ? { tls: "selfSigned" } : {}
+        )
+        const basic = `Basic ${Buffer.from("canary:p@ss-4f").toString("base64")}`
+        const HTTP_PROXY = proxy.url.replace("http://", "http://canary:p%40ss-4f@")
+        const serverUrl = `${scheme}://mix.invalid:${server.port}`
+        const call = (messages: Service) =>
+          Effect.zipRight(get(messages), messages.send({ id: SessionId.make("s1"), text: "Hello" }))
+        const error = yield* Effect.flip(withClient({ HTTP_PROXY }, { serverUrl }, call))
+        assert.strictEqual(error._tag, scheme === "http" ? "ServerError" : "ConnectionError")
+        assert.deepStrictEqual(
+          proxy.seen,
+          scheme === "http"
+            ? [
+                `GET ${serverUrl}/api/messages/history?limit=3 ${basic}`,
+                `POST ${serverUrl}/api/sessions/s1/messages ${basic}`
+              ]
+            : [`CONNECT mix.invalid:${server.port} ${basic}`]
+        )
+        const requests = yield* server.requests
+        assert.lengthOf(requests, scheme === "http" ? 2 : 0)
+        const shown = [inspect(error, { depth: null, showHidden: true }), String(error), JSON.stringify(error)]
+        for (const text of [...shown, ...requests.map((request) => inspect([...request.headers]))]) {
+          assert.notMatch(text, /proxy-authorization|canary|p@ss|p%40ss|Y2FuYXJ5/i)
+        }
+      })
+    )
+  }
 
   it.scopedLive("https through a tunnel: the certificate is the backend's", () =>
     Effect.gen(function* () {
@@ -121,16 +179,45 @@ describe("a proxy is used", () => {
     })
   )
 
-  it.scopedLive("and its connections are closed with the layer", () =>
-    Effect.gen(function* () {
-      const proxy = yield* serveProxy
-      const server = yield* hidden
-      yield* withClient({ HTTP_PROXY: proxy.url }, { serverUrl: server.url }, get)
-      yield* server.awaitNoneOpen
-      assert.isAbove(yield* server.connections, 0)
-    })
-  )
+  for (const scheme of ["http", "https"] as const) {
+    it.scopedLive(`over connections that are kept alive, and closed with the layer: ${scheme}`, () =>
+      Effect.gen(function* () {
+        if (scheme === "https") yield* trustAll
+        const proxy = yield* serveProxy
+        const server = yield* FaultServer.serve(FaultServer.json([]), scheme === "https" ? { tls: "selfSigned" } : {})
+        const serverUrl = `${scheme}://mix.invalid:${server.port}`
+        const calls = (messages: Service) => Effect.repeatN(get(messages), 9)
+        assert.deepStrictEqual(yield* withClient({ HTTP_PROXY: proxy.url }, { serverUrl }, calls), [])
+        assert.strictEqual(yield* server.requestCount, 10)
+        assert.isAtMost(proxy.connections(), 2)
+        yield* proxy.awaitNoneOpen
+      })
+    )
+  }
 })
+
+it.scopedLive("the engine's own limits for replies are off, with a proxy and without", () =>
+  Effect.gen(function* () {
+    const limits: Array<unknown> = []
+    const created = (message: unknown) => {
+      const { bodyTimeout, headersTimeout, method } = (message as { request: Record<string, unknown> }).request
+      if (method === "GET") limits.push([headersTimeout, bodyTimeout])
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => DiagnosticsChannel.subscribe("undici:request:create", created)),
+      () => Effect.sync(() => DiagnosticsChannel.unsubscribe("undici:request:create", created))
+    )
+    const proxy = yield* serveProxy
+    const server = yield* FaultServer.serve(FaultServer.json([]))
+    yield* withClient({ HTTP_PROXY: proxy.url }, { serverUrl: server.url }, get)
+    yield* withClient({}, { serverUrl: server.url }, get)
+    assert.lengthOf(proxy.seen, 1)
+    assert.deepStrictEqual(limits, [
+      [0, 0],
+      [0, 0]
+    ])
+  })
+)
 
 describe("a proxy is not used", () => {
   for (const [name, value] of [
@@ -191,18 +278,36 @@ describe("a proxy that cannot be used", () => {
     }
   }
 
-  it.scopedLive("107 refuses: ConnectionError, not tried again, and says so", () =>
+  for (const [scheme, statuses] of [
+    ["http", [407]],
+    ["https", [407, 403, 502]]
+  ] as const) {
+    it.scopedLive(`107 refuses ${scheme}: ConnectionError, not tried again, and says so`, () =>
+      Effect.gen(function* () {
+        for (const status of statuses) {
+          const proxy = yield* FaultServer.serve(FaultServer.status(status, [["Proxy-Authenticate", "Basic"]]))
+          const send = (messages: Service) => messages.send({ id: SessionId.make("s1"), text: "Hello" })
+          const calls = (messages: Service) => Effect.all([Effect.flip(get(messages)), Effect.flip(send(messages))])
+          const serverUrl = `${scheme}://mix.invalid`
+          const errors = yield* withClient({ HTTP_PROXY: proxy.url }, { serverUrl }, calls)
+          for (const error of errors) {
+            assert.strictEqual("code" in error ? error.code : error._tag, "UND_ERR_PRX_RESPONSE")
+            assert.match(error.message, /the proxy refused; see HTTP_PROXY/)
+            assert.strictEqual("attempts" in error ? error.attempts : 0, 1)
+          }
+          assert.strictEqual(errors[1].outcome, "notSent")
+          assert.strictEqual(yield* proxy.requestCount, 2)
+        }
+      })
+    )
+  }
+
+  it.scopedLive("answers for what it forwards: its 502 is like the server's", () =>
     Effect.gen(function* () {
-      for (const status of [407, 403, 502]) {
-        const proxy = yield* FaultServer.serve(FaultServer.status(status, [["Proxy-Authenticate", "Basic"]]))
-        const error = yield* Effect.flip(
-          withClient({ HTTP_PROXY: proxy.url }, { serverUrl: "http://mix.invalid" }, get)
-        )
-        assert.strictEqual(error._tag, "ConnectionError")
-        assert.match(error.message, /the proxy refused; see HTTP_PROXY/)
-        assert.strictEqual("attempts" in error ? error.attempts : 0, 1)
-        assert.strictEqual(yield* proxy.requestCount, 1)
-      }
+      const proxy = yield* FaultServer.serve(FaultServer.status(502))
+      const once = (messages: Service) => RetryPolicy.withRetryPolicy(get(messages), RetryPolicy.none)
+      const error = yield* Effect.flip(withClient({ HTTP_PROXY: proxy.url }, { serverUrl: "http://mix.invalid" }, once))
+      assert.strictEqual(error._tag, "ServerError")
     })
   )
 

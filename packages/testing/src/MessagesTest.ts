@@ -49,6 +49,8 @@ import * as Layer from "effect/Layer"
 export type Failures<E> = E | ReadonlyArray<E | null>
 
 /**
+ * What the service holds at first, and how it answers.
+ *
  * @since 0.1.0
  * @category options
  */
@@ -88,6 +90,8 @@ export interface Control {
 }
 
 /**
+ * The side of the service that a test sees: `layer` provides it along with `MessagesService`.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -1,7 +1,6 @@
 /** What retry policies heed in browsers. */
 import type { MixError } from "@mix-effect/core"
 import * as RetryPolicy from "@mix-effect/http/RetryPolicy"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
@@ -29,9 +28,6 @@ const withBrowser = (policy: RetryPolicy.Policy, waitWhileOffline: boolean): Ret
 export const adapt =
   (atBuild: RetryPolicy.Policy, waitWhileOffline: boolean) =>
   <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.flatMap(Effect.context<never>(), (context) => {
-      const policy = context.unsafeMap.has(RetryPolicy.RetryPolicy.key)
-        ? Context.get(context, RetryPolicy.RetryPolicy)
-        : atBuild
-      return RetryPolicy.withRetryPolicy(call, withBrowser(policy, waitWhileOffline))
-    })
+    Effect.flatMap(RetryPolicy.current(atBuild), (policy) =>
+      RetryPolicy.withRetryPolicy(call, withBrowser(policy, waitWhileOffline))
+    )

@@ -1,4 +1,4 @@
-/** Reads the history, one page and the whole of it, and says whether scripts could be made of strings here. */
+/** Reads the history, one page and the whole of it, and says what there is here to help. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { report } from "./globals.ts"
@@ -16,7 +16,12 @@ report({}, (messages) =>
     page: messages.getHistory({ limit: 3 }),
     count: Stream.runCount(messages.streamHistory({ pageSize: 10 }))
   }).pipe(
-    Effect.map(({ count, page }) => ({ ids: page.map(({ id }) => id), count, canEval: canEval() })),
+    Effect.map(({ count, page }) => ({
+      ids: page.map(({ id }) => id),
+      count,
+      canEval: canEval(),
+      process: typeof process
+    })),
     Effect.orDie
   )
 )

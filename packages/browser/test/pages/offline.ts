@@ -4,6 +4,7 @@ import { RetryPolicy } from "@mix-effect/http"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import { failed, report } from "./globals.ts"
 
 const goOffline = (yes: boolean) =>
@@ -35,14 +36,15 @@ report({ waitWhileOffline: true }, (messages) =>
     yield* goOffline(true)
     const read = yield* failed(none(messages.getHistory()))
     const sent = yield* failed(none(messages.send(send)))
-    // The walk, a read and a send wait for the network together.
+    // A walk and a send wait for the network together.
     const history = asked()
     const message = asked()
-    const page = yield* Effect.fork(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(history.policy)))
+    const walk = Stream.runCount(messages.streamHistory())
+    const count = yield* Effect.fork(walk.pipe(RetryPolicy.withRetryPolicy(history.policy)))
     const reply = yield* Effect.fork(messages.send(send).pipe(RetryPolicy.withRetryPolicy(message.policy)))
     yield* history.first
     yield* message.first
     yield* goOffline(false)
-    return { read, sent, page: (yield* Fiber.join(page)).length, reply: (yield* Fiber.join(reply)).userInput }
+    return { read, sent, count: yield* Fiber.join(count), reply: (yield* Fiber.join(reply)).userInput }
   }).pipe(Effect.orDie)
 )

@@ -3,6 +3,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -25,6 +26,30 @@ interface Place {
   readonly pages: number
 }
 
+const pagesRead = Metric.counter("mix.history.pages", {
+  description: "Pages of the global history that held something new",
+  incremental: true
+})
+
+const repairs = Metric.counter("mix.history.repairs", {
+  description: "What was mended of a history that changed while it was read",
+  incremental: true
+})
+
+/** One counter for each thing that `stats` counts of repairs. */
+const counters = (["duplicatesDropped", "stepBacks", "jumps", "tiesReordered"] as const).map((kind) => ({
+  kind,
+  counter: Metric.tagged(repairs, "mix.repair", kind)
+}))
+
+/** Counts what an answer made necessary. It is nearly always nothing. */
+const countRepairs = (before: Walk.Stats, after: Walk.Stats): Effect.Effect<void> =>
+  Effect.forEach(
+    counters.filter(({ kind }) => after[kind] > before[kind]),
+    ({ counter, kind }) => Metric.incrementBy(counter, after[kind] - before[kind]),
+    { discard: true }
+  )
+
 /** The next page with something new in it, or none at the end. */
 const next = (fetch: Fetch, options: StreamHistoryOptions) => {
   const { maxPages = Number.POSITIVE_INFINITY, strict = false } = options
@@ -45,14 +70,16 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
             if (pages === maxPages) return stalled("maxPages")
             const messages = verdict.rows as NonEmptyReadonlyArray<BackendMessage>
             const page = { messages, cursor: Cursor.fromWalk(verdict.walk), stats }
-            return Effect.succeedSome<[HistoryPage, Place]>([page, { walk: verdict.walk, pages: pages + 1 }])
+            return Effect.as(
+              Effect.zipRight(countRepairs(walk.stats, stats), Metric.increment(pagesRead)),
+              Option.some<[HistoryPage, Place]>([page, { walk: verdict.walk, pages: pages + 1 }])
+            )
           }
           case "Again":
-            return Effect.zipRight(
-              Effect.logDebug("The history changed while it was read; looking for the place").pipe(
-                Effect.annotateLogs({ offset: asked.offset, ...stats })
-              ),
-              step({ pages, walk: verdict.walk })
+            return Effect.logDebug("The history changed while it was read; looking for the place").pipe(
+              Effect.annotateLogs({ offset: asked.offset, ...stats }),
+              Effect.zipRight(countRepairs(walk.stats, stats)),
+              Effect.zipRight(step({ pages, walk: verdict.walk }))
             )
           case "End":
             return Effect.succeedNone

@@ -20,7 +20,7 @@ export const maxLimit = 1000
 /** How many rows are read again with each page. More would notice more reordered ties, and cost bytes on every page. */
 const overlap = 4
 
-/** Ids are remembered in generations of this many (or of a page, if that is longer); two are kept. */
+/** How many of the ids that were read last are remembered at least. */
 const generation = 512
 
 /** How many ids a stored cursor keeps: the place is found again as long as one of them is still in the list. */
@@ -70,7 +70,10 @@ export interface Walk {
   readonly pageSize: number
   /** The offset at which the next unread row is expected. */
   readonly position: number
-  /** The ids read last, in order. Two generations, so that forgetting is O(1) and no state ever changes. */
+  /**
+   * The ids read last, in order. Two generations, so that forgetting is O(1) and no state ever changes: the older one is
+   * forgotten when the newer one is full.
+   */
   readonly older: ReadonlySet<string>
   readonly newer: ReadonlySet<string>
   /** The last ids of all, which the overlap of the next page should repeat. */
@@ -286,30 +289,33 @@ const forgetPages = ({ beginnings }: Walk, offset: number): Pick<Walk, "beginnin
   doubts: 0
 })
 
-/** Takes the rows from index `from` on that are not remembered. */
-const take = <A extends Row>(walk: Walk, { offset }: Request, page: ReadonlyArray<A>, from: number): Verdict<A> => {
-  const full = walk.newer.size >= Math.max(generation, walk.pageSize)
+/** Takes the rows from index `first` on that are not remembered; behind `last` none is. */
+const take = <A extends Row>(
+  walk: Walk,
+  { offset }: Request,
+  page: ReadonlyArray<A>,
+  first: number,
+  last: number
+): Verdict<A> => {
+  const full = walk.newer.size >= generation
   const older = full ? walk.newer : walk.older
   const newer = new Set(full ? noIds : walk.newer)
   const rows: Array<A> = []
   let repeated = 0
-  for (let index = from; index < page.length; index++) {
+  for (let index = first; index < page.length; index++) {
     const row = page[index] as A
-    if (remembers(walk, row.id)) continue
-    if (newer.has(row.id) || walk.pinned.has(row.id)) {
-      repeated++
-      continue
-    }
-    newer.add(row.id)
-    rows.push(row)
+    if (index <= last && remembers(walk, row.id)) continue
+    const { size } = newer
+    if (walk.pinned.has(row.id) || newer.add(row.id).size === size) repeated++
+    else rows.push(row)
   }
   const taken: Walk = {
     ...walk,
     position: offset + page.length,
-    older,
+    older: newer.size >= generation ? noIds : older,
     newer,
     tail: [...walk.tail, ...rows.slice(-overlap).map((row) => row.id)].slice(-overlap),
-    forgot: walk.forgot || (full && walk.older.size > 0),
+    forgot: walk.forgot || (newer.size >= generation && older.size > 0),
     head: walk.head.length > 0 ? walk.head : rows.slice(0, stored.head).map((row) => row.id),
     search: undefined,
     slack: 0,
@@ -384,7 +390,7 @@ export const judge = <A extends Row>(before: Walk, asked: Request, rows: Readonl
   }
   if (rows.length === 0) return { _tag: "End", walk }
   if (seen < rows.length - Math.max(0, first)) {
-    return take(walk, asked, rows, Math.max(0, first))
+    return take(walk, asked, rows, Math.max(0, first), last)
   }
   if (walk.idle >= patience) return stall(walk, "noProgress")
   return jumpAhead(walk, asked, rows, last)

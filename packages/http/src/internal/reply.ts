@@ -1,6 +1,5 @@
 /** What a reply means: its status, its content type and its body, in this order. */
 
-import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import {
   BadRequest,
   type GetHistoryError,
@@ -14,17 +13,14 @@ import {
   Unauthorized,
   UnexpectedStatus
 } from "@mix-effect/core"
-import type * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
-import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
-import * as Stream from "effect/Stream"
+import type { Reply } from "../Engine.ts"
 import * as RetryAfter from "./retryAfter.ts"
-import { codeOf, fromBodyError } from "./transport.ts"
+import { fromBodyError } from "./transport.ts"
 
 export interface Expectation<A, Pending> {
   readonly operation: Operation
@@ -35,63 +31,19 @@ export interface Expectation<A, Pending> {
   /** Takes secrets out of what the server wrote. */
   readonly scrub: (text: string) => string
   /** How long a body may take that adds little: what went wrong is known by the status, or by the content type. */
-  readonly errorBodyLimit: Duration.Duration
+  readonly errorBodyLimit: () => Duration.Duration
 }
 
 /** How much of an error's body is read, and how much of an unexpected one is kept. */
 const maxErrorBytes = 1024 * 1024
 const maxKeptBytes = 2048
 
-class TooLarge extends Data.TaggedError("TooLarge")<{ readonly bytes: Uint8Array }> {}
-
-/** A body that broke off, by the code of its error only: wherever a stream fails, the rest of its error may be logged. */
-class Broken extends Data.TaggedError("Broken")<{ readonly code: string }> {}
-
-const concat = (parts: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  if (parts.length === 1) return parts[0] as Uint8Array
-  const bytes = new Uint8Array(size)
-  let offset = 0
-  for (const part of parts) {
-    bytes.set(part, offset)
-    offset += part.byteLength
-  }
-  return bytes
-}
-
-/** The body after decompression. Fails once it is longer than `max`: the rest is not read. */
-const readBytes = (response: HttpClientResponse, max: number) =>
-  Effect.suspend(() => {
-    const parts: Array<Uint8Array> = []
-    let size = 0
-    const stream = Stream.catchAll(response.stream, (error) =>
-      error.reason === "EmptyBody" ? Stream.empty : Stream.fail(new Broken({ code: codeOf(error) ?? "" }))
-    )
-    // Pulled and not run: that would take a fiber for each reply.
-    const take = (
-      pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<Broken>>
-    ): Effect.Effect<Uint8Array, Broken | TooLarge> =>
-      Effect.matchEffect(pull, {
-        onFailure: (end) => (Option.isNone(end) ? Effect.succeed(concat(parts, size)) : Effect.fail(end.value)),
-        onSuccess: (chunk) => {
-          for (const part of chunk) {
-            parts.push(part)
-            size += part.byteLength
-          }
-          return size > max ? Effect.fail(new TooLarge({ bytes: concat(parts, size) })) : take(pull)
-        }
-      })
-    return Effect.scoped(Effect.flatMap(Stream.toPull(stream), take))
-  })
-
 /** Shared: to make one for each reply takes longer than to use it. */
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-/** Bytes that are no UTF-8 become U+FFFD; a byte order mark is dropped. */
-const toText = (bytes: Uint8Array) => decoder.decode(bytes)
-
 /** The beginning of what a server wrote, which may be a book. */
-const keep = (text: string) => toText(encoder.encode(text.slice(0, maxKeptBytes)).subarray(0, maxKeptBytes))
+const keep = (text: string) => decoder.decode(encoder.encode(text.slice(0, maxKeptBytes)).subarray(0, maxKeptBytes))
 
 type Kind = "json" | "html" | "text" | "other" | "none"
 
@@ -137,35 +89,33 @@ const serverMessage = (json: unknown, scrub: (text: string) => string): ServerMe
   }
 }
 
-const success = <A>(
-  response: HttpClientResponse,
-  expected: Expectation<A, unknown>
-): Effect.Effect<A, GetHistoryError> => {
+const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Effect<A, GetHistoryError> => {
   const { decode, errorBodyLimit, maxBytes, operation, scrub } = expected
-  const { status } = response
+  const { status } = reply
   const refuse = (
     reason: ResponseDecodeError["reason"],
     more: Partial<Mismatch.Mismatch> & { error?: ServerMessage } = {}
   ) => Effect.fail(new ResponseDecodeError({ operation, status, reason, ...more }))
-  const kind = kindOf(response.headers["content-type"])
+  const kind = kindOf(reply.header("content-type"))
   if (kind !== "json" && kind !== "none") {
     const actual = kind === "other" ? "another type" : kind
     const foreign = refuse("contentType", { expected: "application/json in UTF-8", actual })
     // One byte tells that it is not empty. An event stream would never end, and may be long in beginning.
-    return readBytes(response, 0).pipe(
-      Effect.catchAll(() => foreign),
-      Effect.timeoutTo({ duration: errorBodyLimit, onSuccess: () => refuse("empty"), onTimeout: () => foreign }),
+    return reply.body(0).pipe(
+      Effect.match({
+        onFailure: () => foreign,
+        onSuccess: ({ byteLength }) => (byteLength > 0 ? foreign : refuse("empty"))
+      }),
+      Effect.timeoutTo({ duration: errorBodyLimit(), onSuccess: (answer) => answer, onTimeout: () => foreign }),
       Effect.flatten
     )
   }
-  return readBytes(response, maxBytes).pipe(
-    Effect.catchTags({
-      TooLarge: () => refuse("tooLarge", { expected: `at most ${maxBytes} bytes`, actual: "more" }),
-      Broken: ({ code }) => Effect.fail(fromBodyError(operation, status, code))
-    }),
-    Effect.flatMap((bytes) => {
-      if (bytes.byteLength === 0) return refuse("empty")
-      const text = toText(bytes)
+  return Effect.matchEffect(reply.body(maxBytes), {
+    onFailure: (error) => Effect.fail(fromBodyError(operation, status, error)),
+    onSuccess: ({ byteLength, text }) => {
+      if (byteLength > maxBytes) {
+        return refuse("tooLarge", { expected: `at most ${maxBytes} bytes`, actual: "more" })
+      }
       if (text.trim() === "") return refuse("empty")
       const json = parseJson(text)
       if (Either.isLeft(json)) return refuse("malformed", { expected: "JSON", actual: "something else" })
@@ -174,32 +124,32 @@ const success = <A>(
       const { path, ...mismatch } = Mismatch.fromParseError(decoded.left)
       const error = Array.isArray(json.right) ? undefined : serverMessage(json.right, scrub)
       return refuse("schema", { ...mismatch, ...(path !== "" && { path }), ...(error && { error }) })
-    })
-  )
+    }
+  })
 }
 
 const failure = <Pending>(
-  response: HttpClientResponse,
+  reply: Reply,
   expected: Expectation<unknown, Pending>
 ): Effect.Effect<never, GetHistoryError | Pending> =>
   Effect.gen(function* () {
     const { accepted, errorBodyLimit, operation, scrub } = expected
-    const { headers, status } = response
-    const bytes = yield* readBytes(response, maxErrorBytes).pipe(
-      Effect.catchTag("TooLarge", ({ bytes }) => Effect.succeed(bytes)),
-      // The status says what went wrong: a body that breaks off or never ends takes nothing from that.
-      Effect.catchTag("Broken", () => Effect.succeed(new Uint8Array())),
-      Effect.timeoutTo({ duration: errorBodyLimit, onSuccess: (bytes) => bytes, onTimeout: () => new Uint8Array() })
-    )
+    const { header, status } = reply
+    // The status says what went wrong: a body that breaks off or never ends takes nothing from that.
+    const text = yield* reply
+      .body(maxErrorBytes)
+      .pipe(
+        Effect.match({ onFailure: () => "", onSuccess: ({ text }) => text }),
+        Effect.timeoutTo({ duration: errorBodyLimit(), onSuccess: (text) => text, onTimeout: () => "" })
+      )
     if (status === 202 && accepted !== undefined) return yield* Effect.fail(accepted())
     if (status === 204 || status === 205) return yield* new ResponseDecodeError({ operation, status, reason: "empty" })
-    const text = toText(bytes)
-    const kind = kindOf(headers["content-type"])
+    const kind = kindOf(header("content-type"))
     const json = parseJson(text)
     const error = kind === "html" || Either.isLeft(json) ? undefined : serverMessage(json.right, scrub)
     const bodyKind = Either.isRight(json) && kind !== "html" ? undefined : foreignKind(kind, text)
     const retryAfter =
-      status === 429 || status === 503 ? RetryAfter.parse(headers, yield* Clock.currentTimeMillis) : undefined
+      status === 429 || status === 503 ? RetryAfter.parse(header, yield* Clock.currentTimeMillis) : undefined
     const known = {
       operation,
       ...(error && { error }),
@@ -230,7 +180,7 @@ const foreignKind = (kind: Kind, text: string): "empty" | "html" | "text" | "oth
 
 /** Reads a reply to its end, or as far as it is allowed to be long. */
 export const read = <A, Pending>(
-  response: HttpClientResponse,
+  reply: Reply,
   expected: Expectation<A, Pending>
 ): Effect.Effect<A, GetHistoryError | Pending> =>
-  response.status === 200 ? success(response, expected) : failure(response, expected)
+  reply.status === 200 ? success(reply, expected) : failure(reply, expected)

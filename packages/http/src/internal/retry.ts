@@ -1,28 +1,33 @@
 /** Makes a call again when its policy says so, within its deadline and its layer's budget. */
 import { annotate, type MixError } from "@mix-effect/core"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
-import { type Policy, RetryPolicy } from "../RetryPolicy.ts"
+import type { Policy } from "../RetryPolicy.ts"
 
 /** The longest wait that a server may ask for. */
 const maxRetryAfter = Duration.seconds(60)
 
 const bucket = { size: 500, retry: 5, success: 1 }
 
-/** How much retrying a layer may still do. Synchronous, so no two fibers can spend the same token. */
+/** How much retrying a layer may still do. Tokens change synchronously, so no two fibers can spend the same one. */
 export class Budget {
   private tokens = bucket.size
-  succeeded(): void {
-    this.tokens = Math.min(bucket.size, this.tokens + bucket.success)
-  }
-  spend(): boolean {
-    if (this.tokens < bucket.retry) return false
-    this.tokens -= bucket.retry
-    return true
+  constructor(private readonly onChange: (left: number) => Effect.Effect<void>) {}
+
+  readonly succeeded: Effect.Effect<void> = Effect.suspend(() =>
+    this.tokens === bucket.size ? Effect.void : this.set(Math.min(bucket.size, this.tokens + bucket.success))
+  )
+
+  readonly spend: Effect.Effect<boolean> = Effect.suspend(() =>
+    this.tokens < bucket.retry ? Effect.succeed(false) : Effect.as(this.set(this.tokens - bucket.retry), true)
+  )
+
+  private set(tokens: number): Effect.Effect<void> {
+    this.tokens = tokens
+    return this.onChange(tokens)
   }
 }
 
@@ -35,41 +40,37 @@ export const run = <A, E extends MixError>(options: {
   readonly budget: Budget
   readonly limit: Duration.Duration
   readonly attempt: (number: number, remaining: Duration.Duration) => Effect.Effect<A, E>
+  /** Before the wait for the attempt of that number. */
+  readonly onRetry: (error: E, number: number, delay: Duration.Duration) => Effect.Effect<void>
 }): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => {
-    const { attempt, budget, limit, policy } = options
+    const { attempt, budget, limit, onRetry, policy } = options
     const start = clock.unsafeCurrentTimeNanos()
     const startedAt = clock.unsafeCurrentTimeMillis()
     const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
     const remaining = () => Duration.subtract(limit, elapsed())
 
+    const again = (failure: E, number: number, state: unknown): Effect.Effect<A, E> =>
+      Effect.gen(function* () {
+        const error = annotate(failure, { attempts: number, elapsed: elapsed() })
+        const now = startedAt + Duration.toMillis(elapsed())
+        // A policy may take its time: the deadline holds for it as well.
+        const decision = yield* Effect.timeoutOption(delayOf(policy, error, state, now), remaining())
+        const next = Option.getOrUndefined(decision)
+        if (next === undefined) return yield* Effect.fail(error)
+        if (Duration.greaterThanOrEqualTo(next.delay, remaining())) return yield* Effect.fail(error)
+        if (!(yield* budget.spend)) return yield* Effect.fail(annotate(error, { budgetExhausted: true }))
+        yield* onRetry(error, number + 1, next.delay)
+        yield* Effect.sleep(next.delay)
+        // What remains is looked at after the wait, not before it.
+        return yield* loop(number + 1, next.state)
+      })
+
     const loop = (number: number, state: unknown): Effect.Effect<A, E> =>
-      attempt(number, remaining()).pipe(
-        Effect.matchEffect({
-          onSuccess: (value) => {
-            budget.succeeded()
-            return Effect.succeed(value)
-          },
-          onFailure: (failure) => {
-            const error = annotate(failure, {
-              attempts: number,
-              elapsed: elapsed()
-            })
-            const now = startedAt + Duration.toMillis(elapsed())
-            // A policy may take its time: the deadline holds for it as well.
-            const decided = Effect.timeoutOption(delayOf(policy, error, state, now), remaining())
-            return Effect.flatMap(decided, (decision) => {
-              const next = Option.getOrUndefined(decision)
-              if (next === undefined) return Effect.fail(error)
-              const { delay, state } = next
-              if (Duration.greaterThanOrEqualTo(delay, remaining())) return Effect.fail(error)
-              if (!budget.spend()) return Effect.fail(annotate(error, { budgetExhausted: true }))
-              // What remains is looked at after the wait, not before it.
-              return Effect.flatMap(Effect.sleep(delay), () => loop(number + 1, state))
-            })
-          }
-        })
-      )
+      Effect.matchEffect(attempt(number, remaining()), {
+        onSuccess: (value) => Effect.as(budget.succeeded, value),
+        onFailure: (failure) => again(failure, number, state)
+      })
     return loop(1, policy.initial)
   })
 
@@ -85,9 +86,3 @@ const delayOf = (policy: Policy, error: MixError, state: unknown, now: number) =
     const wait = Math.round(ScheduleIntervals.start(decision.intervals) - now)
     return { delay: Duration.millis(Math.max(0, wait)), state }
   })
-
-/** The policy that surrounds the caller, else the one that surrounded the layer. */
-export const policyOf = (atBuild: Policy): Effect.Effect<Policy> =>
-  Effect.map(Effect.context<never>(), (context) =>
-    context.unsafeMap.has(RetryPolicy.key) ? Context.get(context, RetryPolicy) : atBuild
-  )

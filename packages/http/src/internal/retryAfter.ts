@@ -44,17 +44,14 @@ const atLeast = (millis: number) => Duration.millis(Math.min(Math.ceil(millis), 
  * against the server's own `Date`, so that a clock that is wrong on either side does no harm. Decimals are not read in
  * `Retry-After`, whose grammar has none.
  */
-export const parse = (
-  headers: Readonly<Record<string, string | undefined>>,
-  now: number
-): Duration.Duration | undefined => {
-  const millis = headers["retry-after-ms"]?.trim()
+export const parse = (header: (name: string) => string | undefined, now: number): Duration.Duration | undefined => {
+  const millis = header("retry-after-ms")?.trim()
   if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis)) return atLeast(Number(millis))
-  const value = headers["retry-after"]?.trim()
+  const value = header("retry-after")?.trim()
   if (value === undefined) return undefined
   if (/^\d+(\s*,\s*\d+)*$/.test(value)) return atLeast(Math.max(...value.split(",").map(Number)) * 1000)
   const date = parseDate(value, now)
   if (date === undefined) return undefined
-  const wait = date - (parseDate(headers.date ?? "", now) ?? now)
+  const wait = date - (parseDate(header("date") ?? "", now) ?? now)
   return wait > 0 ? Duration.millis(wait) : undefined
 }

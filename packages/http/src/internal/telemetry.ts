@@ -1,6 +1,9 @@
-/** Spans and the metric, by OpenTelemetry's conventions for HTTP clients. Neither holds a header or a body. */
+/**
+ * Spans and metrics, by OpenTelemetry's conventions for HTTP clients where there are any. None holds a header or a body.
+ */
 import type { MixError, Operation } from "@mix-effect/core"
 import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
@@ -17,70 +20,117 @@ const duration = Metric.histogram(
   "Duration of one request to a Mix backend, in seconds"
 )
 
+const retries = Metric.counter("mix.client.retries", {
+  description: "Requests to a Mix backend that were made again",
+  incremental: true
+})
+
+const budget = Metric.gauge("mix.client.retry_budget", {
+  description: "What is left of a layer's retry budget: 500 at first, a retry takes 5"
+})
+
+type Attributes = Readonly<Record<string, string | number>>
+
+const labelsOf = (attributes: Attributes) =>
+  Object.entries(attributes).map(([key, value]) => MetricLabel.make(key, String(value)))
+
 export interface Target {
   readonly operation: Operation
   readonly method: "GET" | "POST"
   readonly route: string
   readonly url: string
-  readonly address: string
-  readonly port: number
 }
 
-/** One span around a call with all its attempts. */
-export const call = <A, E, R>({ operation }: Target, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Span.use(`MessagesService.${operation}`, { kind: "internal" }, (span) =>
-    span === undefined ? effect : Effect.withParentSpan(effect, span)
-  )
+export interface Attempt {
+  readonly span: Tracer.Span | undefined
+  readonly elapsed: () => Duration.Duration
+  readonly onStatus: (status: number) => void
+}
 
-/** One span and one measurement for an attempt. `attempt` tells the status as soon as it is known. */
-export const attempt = <A, E extends MixError>(
-  target: Target,
-  number: number,
-  attempt: (span: Tracer.Span | undefined, onStatus: (status: number) => void) => Effect.Effect<A, E>
-): Effect.Effect<A, E> => {
-  const labels = {
-    "http.request.method": target.method,
-    "server.address": target.address,
-    "server.port": target.port
+/** By what an attempt that failed is known. */
+const errorType = (error: MixError, status: number | undefined): string =>
+  status !== undefined && status >= 400 ? String(status) : error._tag
+
+/** What is recorded of the calls of one layer. Spans are `needed` where requests carry their ids. */
+export const make = (server: { readonly address: string; readonly port: number }, needed: boolean) => {
+  const common = { "server.address": server.address, "server.port": server.port }
+
+  // To find a metric by its labels takes longer than to update it.
+  const durations = new Map<string, typeof duration>()
+  const durationOf = (method: string, outcome: Attributes): typeof duration => {
+    const key = `${method} ${outcome["http.response.status_code"]} ${outcome["error.type"]}`
+    let metric = durations.get(key)
+    if (metric === undefined) {
+      metric = Metric.taggedWithLabels(duration, labelsOf({ "http.request.method": method, ...common, ...outcome }))
+      durations.set(key, metric)
+    }
+    return metric
   }
-  const attributes = {
-    ...labels,
-    "url.full": target.url,
-    "url.template": target.route,
-    ...(number > 1 && { "http.request.resend_count": number - 1 })
-  }
-  return Span.use(`${target.method} ${target.route}`, { kind: "client", attributes }, (span) =>
-    Effect.clockWith((clock) => {
-      const start = clock.unsafeCurrentTimeNanos()
-      let status: number | undefined
-      const finish = (errorType: string | undefined) => {
-        const outcome = {
-          ...(status !== undefined && { "http.response.status_code": status }),
-          ...(errorType !== undefined && { "error.type": errorType })
-        }
-        Span.annotate(span, outcome)
-        const seconds = Number(clock.unsafeCurrentTimeNanos() - start) / 1e9
-        return Metric.update(Metric.taggedWithLabels(duration, labelsOf({ ...labels, ...outcome })), seconds)
-      }
-      return attempt(span, (received) => {
-        status = received
-      }).pipe(
-        Effect.onExit((exit) =>
-          finish(
-            Exit.match(exit, {
-              onSuccess: () => undefined,
-              onFailure: (cause) => {
-                const failure = Cause.failureOption(cause)
-                if (Option.isNone(failure)) return "interrupted"
-                return status !== undefined && status >= 400 ? String(status) : failure.value._tag
-              }
-            })
-          )
+
+  const budgetOfLayer = Metric.taggedWithLabels(budget, labelsOf(common))
+
+  return {
+    /** One span around a call with all its attempts. */
+    call: <A, E, R>(operation: Operation, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Span.use(
+        `MessagesService.${operation}`,
+        () => ({ kind: "internal" }),
+        needed,
+        (span) => (span === undefined ? effect : Effect.withParentSpan(effect, span))
+      ),
+
+    /** One span and one measurement for an attempt, which tells the status as soon as it knows it. */
+    attempt: <A, E extends MixError>(
+      { method, route, url }: Target,
+      number: number,
+      attempt: (observed: Attempt) => Effect.Effect<A, E>
+    ): Effect.Effect<A, E> => {
+      const attributes = () => ({
+        "http.request.method": method,
+        ...common,
+        "url.full": url,
+        "url.template": route,
+        ...(number > 1 && { "http.request.resend_count": number - 1 })
+      })
+      const spanOptions = () => ({ kind: "client", attributes: attributes() }) as const
+      return Span.use(`${method} ${route}`, spanOptions, needed, (span) =>
+        Effect.clockWith((clock) => {
+          const start = clock.unsafeCurrentTimeNanos()
+          const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
+          let status: number | undefined
+          const finish = (exit: Exit.Exit<A, E>) => {
+            const failure = Exit.isSuccess(exit) ? undefined : Cause.failureOption(exit.cause)
+            const outcome = {
+              ...(status !== undefined && { "http.response.status_code": status }),
+              ...(failure !== undefined && {
+                "error.type": Option.isNone(failure) ? "interrupted" : errorType(failure.value, status)
+              })
+            }
+            if (span !== undefined) Span.annotate(span, outcome)
+            return Metric.update(durationOf(method, outcome), Duration.toSeconds(elapsed()))
+          }
+          const onStatus = (received: number) => {
+            status = received
+          }
+          return Effect.onExit(attempt({ span, elapsed, onStatus }), finish)
+        })
+      )
+    },
+
+    /** A line in the log and a count, for an attempt that follows another. */
+    retry: (operation: Operation, error: MixError, attempt: number, delay: Duration.Duration): Effect.Effect<void> => {
+      const attributes = { "mix.operation": operation, "error.type": errorType(error, statusOf(error)) }
+      return Effect.zipRight(
+        Metric.increment(Metric.taggedWithLabels(retries, labelsOf({ ...attributes, ...common }))),
+        Effect.logDebug("A request to the Mix backend failed; trying again").pipe(
+          Effect.annotateLogs({ ...attributes, attempt, delay })
         )
       )
-    })
-  )
+    },
+
+    /** What is left of the layer's budget, each time that it changes. */
+    budget: (left: number): Effect.Effect<void> => Metric.set(budgetOfLayer, left)
+  }
 }
 
-const labelsOf = (labels: Record<string, unknown>) =>
-  Object.entries(labels).map(([key, value]) => MetricLabel.make(key, String(value)))
+const statusOf = (error: MixError): number | undefined => ("status" in error ? error.status : undefined)

@@ -1,20 +1,6 @@
-/** What a failing HTTP engine means: its error codes, and nothing else of its errors, which print credentials. */
-
-import type { HttpClientError } from "@effect/platform/HttpClientError"
+/** What the codes of a failing engine mean. */
 import { ConnectionError, type Operation, RequestTimeout, ResponseDecodeError } from "@mix-effect/core"
-import type { Progress } from "../Attempt.ts"
-
-/** Errors that come without a code: undici's parser, and `fetch` in browsers, which says no more than that it failed. */
-const codesByName: Readonly<Record<string, string>> = { HTTPParserError: "HPE_INVALID", TypeError: "FETCH_FAILED" }
-
-/** The first code in a chain of causes. Errors of other realms and of mocks are errors too: only properties are looked at. */
-export const codeOf = (error: unknown, depth = 0): string | undefined => {
-  if (typeof error !== "object" || error === null || depth > 6) return undefined
-  const { cause, code, errors, name } = error as Record<string, unknown>
-  if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
-  const inner = codeOf(cause, depth + 1) ?? (Array.isArray(errors) ? codeOf(errors[0], depth + 1) : undefined)
-  return inner ?? (typeof name === "string" ? codesByName[name] : undefined)
-}
+import type { EngineError, Progress } from "../Engine.ts"
 
 const certificate = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT|HOSTNAME_MISMATCH)/
 
@@ -48,9 +34,8 @@ export const fromRequestError = (
   operation: Operation,
   address: string,
   { phase }: Progress,
-  error: HttpClientError
+  { code }: EngineError
 ): ConnectionError | RequestTimeout => {
-  const code = codeOf(error.cause) ?? "UNKNOWN"
   const reached =
     phase === "connect" || neverConnected.test(code) || certificate.test(code) || tls.test(code) ? "connect" : "headers"
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "UND_ERR_HEADERS_TIMEOUT" || code === "ETIMEDOUT") {
@@ -78,7 +63,7 @@ const broken = /^(Z_DATA_ERROR|Z_NEED_DICT|Z_STREAM_ERROR|Z_MEM_ERROR|ERR_(?!STR
 export const fromBodyError = (
   operation: Operation,
   status: number,
-  code: string
+  { code }: EngineError
 ): ResponseDecodeError | RequestTimeout => {
   if (code === "UND_ERR_BODY_TIMEOUT") return new RequestTimeout({ operation, phase: "body", scope: "engine" })
   return broken.test(code)

@@ -1,14 +1,12 @@
-/** The body of a reply as it comes from the socket: pulled by a stream, decompressed, with back-pressure. */
+/** The body of a reply as it comes from the socket: decompressed, bounded, with back-pressure until it is read. */
 
 import type { Transform } from "node:stream"
 import * as zlib from "node:zlib"
-import * as Chunk from "effect/Chunk"
+import * as Engine from "@mix-effect/http/Engine"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type { Dispatcher } from "undici"
 
-/** Bytes that may wait for the consumer before the socket is paused. */
+/** Bytes that may wait for a reader before the socket is paused. */
 const highWaterMark = 1024 * 1024
 
 const decompressors: Record<string, () => Transform> = {
@@ -18,18 +16,21 @@ const decompressors: Record<string, () => Transform> = {
   br: zlib.createBrotliDecompress
 }
 
-const unknownEncoding = () => Object.assign(new Error("unknown content encoding"), { code: "ERR_CONTENT_ENCODING" })
+/** Shared: to make one for each reply takes longer than to use it. */
+const decoder = new TextDecoder()
 
-type End = { readonly error?: unknown }
+type End = { readonly error?: Engine.EngineError }
 
 export class Body {
-  private queue: Array<Uint8Array> = []
-  private queued = 0
+  private readonly parts: Array<Uint8Array> = []
+  private size = 0
   private end: End | undefined
   /** Whether anything came from the socket, and whether all did. */
   private began = false
   private complete = false
-  private waiting: (() => void) | undefined
+  /** Reading takes as much as this, and then a little more. */
+  private maxBytes = highWaterMark
+  private reader: ((body: Effect.Effect<Engine.Body, Engine.EngineError>) => void) | undefined
   private readonly decompressor: Transform | undefined
 
   constructor(
@@ -41,9 +42,9 @@ export class Body {
     this.decompressor = decompressors[name]?.()
       .on("data", (chunk: Uint8Array) => this.push(chunk))
       .on("end", () => this.finish({}))
-      .on("error", (error) => this.finish({ error }))
+      .on("error", (error) => this.finish({ error: Engine.failure(error) }))
       .on("drain", () => this.controller.resume())
-    if (this.decompressor === undefined) this.finish({ error: unknownEncoding() })
+    if (this.decompressor === undefined) this.finish({ error: Engine.failure({ code: "ERR_CONTENT_ENCODING" }) })
   }
 
   /** Bytes from the socket. */
@@ -62,36 +63,41 @@ export class Body {
   }
 
   /** Gives the rest up, and the connection with it. The end of the body may be known before the rest has come. */
-  abort(): void {
+  abort(reason: Error): void {
+    if (this.complete && this.end !== undefined) return
     this.decompressor?.destroy()
-    if (!this.complete) this.controller.abort(new Error("the reply is not wanted any more"))
+    if (!this.complete) this.controller.abort(reason)
+    this.finish({ error: Engine.failure(reason) })
   }
 
   /** May be run once. */
-  readonly stream: Stream.Stream<Uint8Array, unknown> = Stream.fromPull(
-    Effect.acquireRelease(Effect.succeed(Effect.suspend(() => this.pull())), () => Effect.sync(() => this.abort()))
-  )
-
-  private pull(): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<unknown>> {
-    if (this.queue.length > 0) {
-      const chunk = Chunk.unsafeFromArray(this.queue)
-      this.queue = []
-      if (this.queued > highWaterMark) (this.decompressor ?? this.controller).resume()
-      this.queued = 0
-      return Effect.succeed(chunk)
-    }
-    if (this.end !== undefined) {
-      return Effect.fail(this.end.error === undefined ? Option.none() : Option.some(this.end.error))
-    }
-    return Effect.async((resume) => {
-      this.waiting = () => resume(Effect.suspend(() => this.pull()))
+  read(maxBytes: number): Effect.Effect<Engine.Body, Engine.EngineError> {
+    return Effect.suspend(() => {
+      this.maxBytes = maxBytes
+      const body = this.whole()
+      if (body !== undefined) return body
+      return Effect.async((resume) => {
+        this.reader = resume
+        ;(this.decompressor ?? this.controller).resume()
+      })
     })
   }
 
+  /** What reading comes to, if that is known. */
+  private whole(): Effect.Effect<Engine.Body, Engine.EngineError> | undefined {
+    if (this.size <= this.maxBytes) {
+      if (this.end === undefined) return undefined
+      if (this.end.error !== undefined) return Effect.fail(this.end.error)
+    }
+    const bytes = this.parts.length === 1 ? (this.parts[0] as Uint8Array) : Buffer.concat(this.parts, this.size)
+    return Effect.succeed({ text: decoder.decode(bytes), byteLength: bytes.byteLength })
+  }
+
   private push(chunk: Uint8Array): void {
-    this.queue.push(chunk)
-    this.queued += chunk.byteLength
-    if (this.queued > highWaterMark) (this.decompressor ?? this.controller).pause()
+    this.parts.push(chunk)
+    this.size += chunk.byteLength
+    if (this.size <= this.maxBytes) return
+    ;(this.decompressor ?? this.controller).pause()
     this.wake()
   }
 
@@ -101,8 +107,9 @@ export class Body {
   }
 
   private wake(): void {
-    const { waiting } = this
-    this.waiting = undefined
-    waiting?.()
+    const body = this.reader === undefined ? undefined : this.whole()
+    if (body === undefined) return
+    this.reader?.(body)
+    this.reader = undefined
   }
 }

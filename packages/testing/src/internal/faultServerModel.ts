@@ -97,7 +97,7 @@ export interface ReceivedRequest {
  * Settings of a fault server.
  *
  * @since 0.1.0
- * @category models
+ * @category options
  */
 export interface Options {
   /** The address to listen on. Default: `127.0.0.1`. */

@@ -194,7 +194,7 @@ export class ListenError extends Schema.TaggedError<ListenError>("@mix-effect/te
  * Rows made up before the server starts. The same numbers give the same ids and texts every time.
  *
  * @since 0.1.0
- * @category models
+ * @category options
  */
 export interface Seed {
   /** Default: one for every 25 messages, at least one if there are messages. */
@@ -209,7 +209,7 @@ export interface Seed {
  * Options of `serve` and `layer`.
  *
  * @since 0.1.0
- * @category models
+ * @category options
  */
 export interface Options {
   /** Default: `"2025-09-25"`. */

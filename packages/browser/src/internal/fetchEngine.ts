@@ -1,0 +1,102 @@
+/**
+ * An engine over `fetch`. It tells a redirect from other hidden replies, an offline browser from a server that is down, and
+ * a `Response` from whatever else a replaced `fetch` may give.
+ */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as Engine from "@mix-effect/http/Engine"
+import * as ConfigError from "effect/ConfigError"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Hint from "./hint.ts"
+import * as Surroundings from "./surroundings.ts"
+
+type Fetch = typeof globalThis.fetch
+
+/** Of another realm or a polyfill it is a reply too; one that somebody else has read is none. */
+const isResponse = (value: unknown): value is Response => {
+  if (typeof value !== "object" || value === null) return false
+  const { body, bodyUsed, headers, status } = value as Partial<Response>
+  return (
+    typeof status === "number" &&
+    typeof headers?.get === "function" &&
+    bodyUsed !== true &&
+    (body === null || (typeof body?.getReader === "function" && !body.locked))
+  )
+}
+
+const codeOf = (url: URL): string | undefined => {
+  if (Surroundings.isOffline()) return Hint.offline
+  return Surroundings.isMixedContent(url) ? Hint.mixedContent : undefined
+}
+
+const cancel = (body: { readonly cancel: () => Promise<void> } | null | undefined) =>
+  void body?.cancel().catch(() => {})
+
+const read = async (response: Response, maxBytes: number, signal: AbortSignal): Promise<Engine.Body> => {
+  const decoder = new TextDecoder()
+  let text = ""
+  let byteLength = 0
+  const reader = response.body?.getReader()
+  // A `fetch` that was replaced may heed no signal.
+  signal.addEventListener("abort", () => cancel(reader))
+  while (reader !== undefined && byteLength <= maxBytes) {
+    const { done, value } = await reader.read()
+    signal.throwIfAborted()
+    if (done) break
+    text += decoder.decode(value, { stream: true })
+    byteLength += value.byteLength
+  }
+  return { text: text + decoder.decode(), byteLength }
+}
+
+const toReply = (response: Response, signal: AbortSignal): Engine.Reply => ({
+  // A redirect is shown without its status. RFC 9110 (15) has an unknown status treated as the x00 of its class.
+  status: response.type === "opaqueredirect" ? 300 : response.status,
+  header: (name) => response.headers.get(name) ?? undefined,
+  body: (maxBytes) => Effect.tryPromise({ try: () => read(response, maxBytes, signal), catch: Engine.failure })
+})
+
+const engineOf =
+  (fetch: Fetch | undefined, init: RequestInit): Engine.Engine =>
+  ({ body = null, headers, method, signal, url }, progress) =>
+    Effect.async((resume) => {
+      const server = new URL(url)
+      const isRead = method === "GET"
+      const fail = (error: unknown) => resume(Effect.fail(Engine.failure(error)))
+      // What goes on to be sent when the network comes back may arrive after all: a message is not even tried.
+      if (!isRead && Surroundings.isOffline() && !Surroundings.isLoopback(server)) {
+        progress.phase = "connect"
+        return fail({ code: Hint.offline })
+      }
+      signal.addEventListener("abort", () => fail(signal.reason))
+      const failed = (error: unknown) => {
+        const code = codeOf(server)
+        if (code !== undefined && isRead) progress.phase = "connect"
+        fail(code === undefined ? error : { code })
+      }
+      const done = (response: unknown) => {
+        if (!isResponse(response)) return fail({ code: Hint.noResponse })
+        if (signal.aborted) return cancel(response.body)
+        progress.phase = "body"
+        resume(Effect.succeed(toReply(response, signal)))
+      }
+      try {
+        const all = { ...(init.headers && Object.fromEntries(new Headers(init.headers))), ...headers }
+        const options = { ...init, method, headers: all, body, redirect: "manual", signal } as const
+        // Looked up for each request, since instrumentation replaces it.
+        const response: unknown = (fetch ?? globalThis.fetch)(url, options)
+        Promise.resolve(response).then(done).catch(failed)
+      } catch (error) {
+        failed(error)
+      }
+    })
+
+/** Takes `fetch` from the environment where it is provided (`FetchHttpClient.Fetch`), else the global one. */
+export const make: Effect.Effect<Engine.Engine, ConfigError.ConfigError> = Effect.gen(function* () {
+  const { unsafeMap } = (yield* Effect.context<never>()) as Context.Context<unknown>
+  const fetch: Fetch | undefined = unsafeMap.get(FetchHttpClient.Fetch.key)
+  if (typeof (fetch ?? globalThis.fetch) !== "function") {
+    return yield* Effect.fail(ConfigError.MissingData(["fetch"], "this environment has no fetch to make requests with"))
+  }
+  return engineOf(fetch, unsafeMap.get(FetchHttpClient.RequestInit.key) ?? {})
+})

@@ -1,0 +1,140 @@
+/** The compiled decoder gives what the schema gives, for whatever it is given. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as Schema from "effect/Schema"
+import { BackendMessage, BackendMessages, decodeBackendMessages } from "../src/index.ts"
+import { compile, unsure } from "../src/internal/compile.ts"
+import * as Fixtures from "./fixtures.ts"
+
+const seed = 20261123
+
+const bySchema = Schema.decodeUnknownEither(BackendMessages)
+const fast = compile(Schema.Array(BackendMessage))
+
+/** Both decoders get values of their own, since the fast one may keep what it is given. */
+const agree = (json: string) => {
+  const expected = bySchema(JSON.parse(json))
+  const found = decodeBackendMessages(JSON.parse(json))
+  if (Either.isLeft(expected)) {
+    assert.strictEqual(Either.isLeft(found) ? found.left.message : "it decodes", expected.left.message)
+  } else {
+    assert.deepStrictEqual(Either.getOrThrow(found), expected.right)
+  }
+  return Either.isRight(expected)
+}
+
+const encoded = Arbitrary.make(Schema.encodedSchema(BackendMessage))
+
+/** What may stand where something else was expected. */
+const odd = FastCheck.oneof(
+  FastCheck.constantFrom<unknown>(null, [], {}, "", 0, -1.5, true, [null], [{}], ["x"], { id: "1" }),
+  FastCheck.jsonValue()
+)
+
+const keys = [
+  ...Object.keys(BackendMessage.fields),
+  "__proto__",
+  "constructor",
+  "toolCallId",
+  "createdAt",
+  "tool_call_id"
+]
+
+type Step = { readonly at: number; readonly key: string; readonly value: unknown; readonly remove: boolean }
+
+const steps = FastCheck.array(
+  FastCheck.record({
+    at: FastCheck.nat(),
+    key: FastCheck.constantFrom(...keys),
+    value: odd,
+    remove: FastCheck.boolean()
+  }),
+  { maxLength: 3 }
+)
+
+/** Objects anywhere in a value. */
+const objects = (value: unknown): ReadonlyArray<Record<string, unknown>> =>
+  typeof value !== "object" || value === null
+    ? []
+    : Array.isArray(value)
+      ? value.flatMap(objects)
+      : [value as Record<string, unknown>, ...Object.values(value).flatMap(objects)]
+
+const change = (rows: unknown, { at, key, remove, value }: Step) => {
+  const all = objects(rows)
+  const object = all[at % Math.max(1, all.length)]
+  if (object === undefined) return
+  const names = remove ? Object.keys(object) : []
+  const name = names[at % Math.max(1, names.length)]
+  if (name !== undefined) delete object[name]
+  else
+    Object.defineProperty(object, key, {
+      value: structuredClone(value),
+      enumerable: true,
+      configurable: true,
+      writable: true
+    })
+}
+
+describe("decodeBackendMessages", () => {
+  it(`agrees with the schema on 5,000 lists, most of them changed somewhere (seed ${seed})`, () => {
+    let decoded = 0
+    let refused = 0
+    FastCheck.assert(
+      FastCheck.property(FastCheck.array(encoded, { maxLength: 4 }), steps, (rows, steps) => {
+        const list: unknown = JSON.parse(JSON.stringify(rows))
+        for (const step of steps) change(list, step)
+        if (agree(JSON.stringify(list))) decoded++
+        else refused++
+      }),
+      { numRuns: 5000, seed }
+    )
+    assert.isAbove(decoded, 500)
+    assert.isAbove(refused, 500)
+  })
+
+  it("agrees with the schema on any JSON", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.json(), (json) => {
+        agree(json)
+      }),
+      { numRuns: 1000, seed }
+    )
+  })
+
+  it.each(Fixtures.lists)("decides by itself on list %s, but for null", (name) => {
+    const sent = Fixtures.json(name)
+    agree(JSON.stringify(sent))
+    assert.strictEqual(fast(sent) === unsure, sent === null)
+  })
+
+  it("keeps rows that need no change, and copies those that do", () => {
+    const row = { id: "m1", sessionId: "s1", role: "user", userInput: "hello" }
+    const list = [row, { ...row, toolCalls: null }, { ...row, createdAt: 1 }]
+    const [kept, cleared, known] = Either.getOrThrow(decodeBackendMessages(list))
+    assert.strictEqual<unknown>(kept, row)
+    assert.deepStrictEqual<unknown>([cleared, known], [row, row])
+    assert.deepStrictEqual(list[1], { ...row, toolCalls: null })
+  })
+
+  it("does not take a key of JSON for a prototype", () => {
+    const json = '[{"id":"m","sessionId":"s","role":"user","userInput":"","__proto__":{"reasoning":"x"}}]'
+    assert.isTrue(agree(json))
+    const [row] = Either.getOrThrow(decodeBackendMessages(JSON.parse(json)))
+    assert.isUndefined(row?.reasoning)
+  })
+})
+
+describe("compile", () => {
+  it.each([
+    ["a default", Schema.Struct({ a: Schema.optionalWith(Schema.String, { default: () => "x" }) }), {}],
+    ["a pair", Schema.Tuple(Schema.String, Schema.String), ["a", "b"]],
+    ["a record", Schema.Record({ key: Schema.String, value: Schema.String }), { a: "b" }],
+    ["a transformation", Schema.NumberFromString, "1"],
+    ["what may be anything", Schema.Array(Schema.Unknown), [1]]
+  ])("leaves %s to the schema", (_, schema, value) => {
+    assert.strictEqual(compile(schema)(value), unsure)
+  })
+})

@@ -1,0 +1,126 @@
+/**
+ * What `MessagesHttp` needs of an HTTP client: one request, one reply, and the code of what went wrong.
+ *
+ * `MessagesHttp.layer` makes an engine of any `HttpClient`. The runtime packages have engines of their own, which cost less
+ * than a client for every purpose and know more: whether a connection ever stood, so that a `send` that failed is known not
+ * to have been sent. For those who write another.
+ *
+ * @since 0.1.0
+ */
+import type { Service } from "@mix-effect/core"
+import type * as ConfigError from "effect/ConfigError"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import * as service from "./internal/service.ts"
+import type * as MixConfig from "./MixConfig.ts"
+
+/**
+ * What to ask: complete, and to be sent as it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request {
+  readonly method: "GET" | "POST"
+  readonly url: string
+  /** Names are in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  /**
+   * Is aborted when a time limit runs out, when the call is interrupted, and when nothing more of the reply is wanted: then
+   * what is left of the request is given up at once, and whoever waits for it gets an `EngineError`.
+   */
+  readonly signal: AbortSignal
+}
+
+/**
+ * How far a request got, kept up to date by the engine: what a time limit that runs out finds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Progress {
+  /**
+   * `connect`: nothing was written yet. `headers`: waiting for the head of the reply; where an engine cannot tell, the
+   * connection may not stand either. `body`: the head has come.
+   */
+  phase: "connect" | "headers" | "body"
+}
+
+/**
+ * The head of a reply, whose body can be read once. Redirects are replies like others: an engine follows none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reply {
+  /** 0 where the platform hides it. */
+  readonly status: number
+  /** A header by its name in lower case; values of a repeated one are joined by `, `. */
+  readonly header: (name: string) => string | undefined
+  /** The body. Of one that is longer than `maxBytes` after decompression: its beginning, which is longer than that too. */
+  readonly body: (maxBytes: number) => Effect.Effect<Body, EngineError>
+}
+
+/**
+ * What was read of a body, after decompression.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Body {
+  /** As UTF-8, as `TextDecoder` reads it: bytes that are none become U+FFFD, a byte order mark is dropped. */
+  readonly text: string
+  readonly byteLength: number
+}
+
+/**
+ * The request failed, or the body broke off. An error of an engine prints urls and headers, so nothing of it is kept but
+ * its code.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EngineError extends Data.TaggedError("EngineError")<{
+  /** As in `ECONNREFUSED`; `UNKNOWN` where there is none. */
+  readonly code: string
+}> {}
+
+/**
+ * Makes a request, once it is run. Interrupting it need do nothing: the signal of the request is aborted then.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Engine = (request: Request, progress: Progress) => Effect.Effect<Reply, EngineError>
+
+/** Errors that come without a code: undici's parser, and `fetch` in browsers, which says no more than that it failed. */
+const codesByName: Readonly<Record<string, string>> = { HTTPParserError: "HPE_INVALID", TypeError: "FETCH_FAILED" }
+
+/** The first code in a chain of causes. Errors of other realms and of mocks are errors too: only properties are looked at. */
+const codeOf = (error: unknown, depth = 0): string | undefined => {
+  if (typeof error !== "object" || error === null || depth > 6) return undefined
+  const { cause, code, errors, name } = error as Record<string, unknown>
+  if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
+  const inner = codeOf(cause, depth + 1) ?? (Array.isArray(errors) ? codeOf(errors[0], depth + 1) : undefined)
+  return inner ?? (typeof name === "string" ? codesByName[name] : undefined)
+}
+
+/**
+ * What an engine's error comes to: the first code that it or one of its causes has.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const failure = (error: unknown): EngineError => new EngineError({ code: codeOf(error) ?? "UNKNOWN" })
+
+/**
+ * Makes the service over an engine, with the configuration, the retry policy and the telemetry that every layer has.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const toService: (
+  engine: Engine,
+  options?: MixConfig.Options
+) => Effect.Effect<Service, ConfigError.ConfigError> = service.make

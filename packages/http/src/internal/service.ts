@@ -1,0 +1,153 @@
+/** The operations over an engine: what each asks of the server, and one way to ask. */
+
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
+import {
+  BackendMessage,
+  decodeBackendMessages,
+  type GetHistoryError,
+  MessagesService,
+  type MixError,
+  ReplyPending,
+  RequestTimeout,
+  SendMessageRequest,
+  type Service
+} from "@mix-effect/core"
+import type * as ConfigError from "effect/ConfigError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type { Engine, Progress } from "../Engine.ts"
+import * as MixConfig from "../MixConfig.ts"
+import * as RetryPolicy from "../RetryPolicy.ts"
+import * as Reply from "./reply.ts"
+import * as Retry from "./retry.ts"
+import * as Scrub from "./scrub.ts"
+import * as Telemetry from "./telemetry.ts"
+import { timeLimit } from "./timeLimit.ts"
+import * as Transport from "./transport.ts"
+
+const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
+const encodeRequest = Schema.encodeSync(SendMessageRequest)
+
+/** The longest wait for the body of an error; half of what is left of its attempt, where that is less. */
+const maxErrorBody = Duration.seconds(5)
+
+/** What one operation asks of the server. */
+interface Call<A, Pending> extends Pick<Reply.Expectation<A, Pending>, "accepted" | "decode" | "operation"> {
+  readonly route: string
+  readonly path: string
+  readonly body?: string
+  /** What must not come back in an error, besides credentials. */
+  readonly secrets?: ReadonlyArray<string>
+}
+
+export const make = (engine: Engine, options?: MixConfig.Options): Effect.Effect<Service, ConfigError.ConfigError> =>
+  Effect.gen(function* () {
+    const config = yield* MixConfig.make(options)
+    const policyAtBuild = yield* RetryPolicy.RetryPolicy
+    const { hostname, port: given, protocol } = config.url
+    const port = given === "" ? (protocol === "https:" ? 443 : 80) : Number(given)
+    const address = `${hostname}:${port}`
+    const telemetry = Telemetry.make({ address: hostname, port }, config.tracePropagation)
+    const budget = new Retry.Budget(telemetry.budget)
+    const credentials = Object.values(config.headers).map(Redacted.value)
+    const secrets = [...credentials, ...credentials.map((value) => value.replace(/^[\w-]+ +/, ""))]
+    const scrubCredentials = Scrub.make(secrets)
+    const headersOfReads = {
+      accept: "application/json",
+      ...Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)]))
+    }
+    const headersOfWrites = { ...headersOfReads, "content-type": "application/json" }
+
+    const run = <A, Pending extends ReplyPending>(
+      call: Call<A, Pending>
+    ): Effect.Effect<A, GetHistoryError | Pending> => {
+      const { body, operation } = call
+      const isRead = body === undefined
+      const deadline = isRead ? config.deadline : config.sendTimeout
+      const url = config.serverUrl + call.path
+      const request = isRead
+        ? ({ method: "GET", url, headers: headersOfReads } as const)
+        : ({ method: "POST", url, headers: headersOfWrites, body } as const)
+      const target = { operation, method: request.method, route: call.route, url }
+      const scrub = call.secrets === undefined ? scrubCredentials : Scrub.make([...secrets, ...call.secrets])
+
+      const attempt = (number: number, remaining: Duration.Duration) =>
+        telemetry.attempt(target, number, ({ elapsed, onStatus, span }) => {
+          const progress: Progress = { phase: "headers" }
+          const whole = isRead && Duration.lessThan(config.requestTimeout, remaining)
+          const limit = whole ? config.requestTimeout : remaining
+          const headers =
+            config.tracePropagation && span !== undefined
+              ? { ...request.headers, ...HttpTraceContext.toHeaders(span) }
+              : request.headers
+          const errorBodyLimit = () =>
+            Duration.min(maxErrorBody, Duration.unsafeDivide(Duration.subtract(limit, elapsed()), 2))
+          const onTimeout = () =>
+            new RequestTimeout({
+              operation,
+              phase: progress.phase,
+              limit: whole ? limit : deadline,
+              scope: whole ? "attempt" : "deadline"
+            })
+          return timeLimit(limit, onTimeout, (signal) =>
+            Effect.matchEffect(engine({ ...request, headers, signal }, progress), {
+              onFailure: (error) => Effect.fail(Transport.fromRequestError(operation, address, progress, error)),
+              onSuccess: (reply) => {
+                if (reply.status === 0) return Effect.fail(Transport.hidden(operation, address))
+                onStatus(reply.status)
+                return Reply.read(reply, { ...call, scrub, maxBytes: config.maxResponseBytes, errorBodyLimit })
+              }
+            })
+          )
+        })
+
+      return RetryPolicy.current(policyAtBuild).pipe(
+        Effect.flatMap((policy) => {
+          const onRetry = (error: MixError, number: number, delay: Duration.Duration) =>
+            telemetry.retry(operation, error, number, delay)
+          return Retry.run({ policy, budget, limit: deadline, attempt, onRetry })
+        }),
+        (effect) => telemetry.call(operation, effect)
+      )
+    }
+
+    const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}/messages`
+    const sessionRoute = "/api/sessions/{id}/messages"
+    const historyPath = "/api/messages/history"
+
+    return MessagesService.make({
+      getHistory: ({ limit, offset }) => {
+        const query = [
+          limit === undefined ? [] : `limit=${limit}`,
+          offset === undefined ? [] : `offset=${offset}`
+        ].flat()
+        return run<ReadonlyArray<BackendMessage>, never>({
+          operation: "getHistory",
+          route: historyPath,
+          path: query.length === 0 ? historyPath : `${historyPath}?${query.join("&")}`,
+          decode: decodeBackendMessages
+        })
+      },
+      listSession: ({ id }) =>
+        run<ReadonlyArray<BackendMessage>, never>({
+          operation: "listSession",
+          route: sessionRoute,
+          path: sessionPath(id),
+          decode: decodeBackendMessages
+        }),
+      send: (request) => {
+        const { id, ...body } = encodeRequest(request)
+        return run({
+          operation: "send",
+          route: sessionRoute,
+          path: sessionPath(id),
+          body: JSON.stringify(body),
+          secrets: [request.text],
+          accepted: () => new ReplyPending({ operation: "send" }),
+          decode: decodeMessage
+        })
+      }
+    })
+  })

@@ -1,0 +1,46 @@
+/** Types are checked by the compiler (`tsc -p tsconfig.check.json`), which reads this file; running it shows little. */
+import { describe, expectTypeOf, it } from "@effect/vitest"
+import { type BackendMessage, MessagesService, type StreamHistoryError } from "@mix-effect/core"
+import type { MixConfig } from "@mix-effect/http"
+import * as Chunk from "effect/Chunk"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { MixNode } from "../src/index.ts"
+
+/** Never run: it has to compile, and not to where it says so. */
+const compile = (_body: () => unknown) => {}
+
+describe("types", () => {
+  it("a layer is complete", () => {
+    type Live = Layer.Layer<MessagesService, ConfigError.ConfigError>
+    expectTypeOf(MixNode.layer).returns.toEqualTypeOf<Live>()
+    expectTypeOf(MixNode.layerConfig).returns.toEqualTypeOf<Live>()
+  })
+
+  it("a program that has it needs nothing more", () => {
+    const program = () =>
+      Stream.unwrap(Effect.map(MessagesService, (messages) => messages.streamHistory())).pipe(
+        Stream.runCollect,
+        Effect.map(Chunk.toReadonlyArray),
+        Effect.provide(MixNode.layer())
+      )
+    expectTypeOf(program).returns.toEqualTypeOf<
+      Effect.Effect<ReadonlyArray<BackendMessage>, ConfigError.ConfigError | StreamHistoryError>
+    >()
+  })
+
+  it("takes the options of every layer, and no other", () => {
+    expectTypeOf(MixNode.layer).parameter(0).toEqualTypeOf<MixConfig.Options | undefined>()
+    expectTypeOf(MixNode.layerConfig).parameter(0).toEqualTypeOf<Config.Config.Wrap<MixConfig.Options>>()
+    compile(() => [
+      MixNode.layerConfig({ serverUrl: Config.string("URL"), headers: { "x-key": Config.redacted("KEY") } }),
+      // @ts-expect-error: of browsers
+      MixNode.layer({ waitWhileOffline: true }),
+      // @ts-expect-error
+      MixNode.layerConfig({ url: Config.string("URL") })
+    ])
+  })
+})
