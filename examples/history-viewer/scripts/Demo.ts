@@ -1,5 +1,6 @@
 /** A server full of made-up messages, to look at. */
 import * as MixServer from "@mix-effect/testing/MixServer"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 const long = [
@@ -17,8 +18,11 @@ const long = [
 const conversation = Effect.fn("conversation")(function* (server: MixServer.Running) {
   const sessionId = yield* server.createSession({ title: "Quarterly sales" })
   const say = (message: Omit<MixServer.NewMessage, "sessionId">) => server.append({ sessionId, ...message })
-  yield* say({ text: "Summarise sales.csv by region, and draw a chart." })
+  // A Mix server has the two messages of a user in order only if they are not of the same second.
+  const createdAt = Math.floor((yield* Clock.currentTimeMillis) / 1000) - 1
+  yield* say({ text: "Summarise sales.csv by region, and draw a chart.", createdAt })
   yield* say({
+    createdAt,
     role: "assistant",
     text: "Let me look at the file first.",
     reasoning: "The columns are not known yet. Reading a few lines is cheaper than guessing.",
@@ -34,7 +38,7 @@ const conversation = Effect.fn("conversation")(function* (server: MixServer.Runn
       }
     ]
   })
-  yield* say({ role: "assistant", text: long, model: "claude-sonnet-4" })
+  yield* say({ createdAt, role: "assistant", text: long, model: "claude-sonnet-4" })
   yield* say({ text: "Good. Now compare Q3 with Q3 of the year before." })
 })
 

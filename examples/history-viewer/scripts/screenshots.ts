@@ -1,54 +1,156 @@
-/** Pictures of the page, to look at: into the folder that is named, else into a new one. */
-import { mkdtempSync } from "node:fs"
+/** Pictures of the page in every state, to look at: into the folder that is named, else into a new one. */
+import { mkdirSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as FaultServer from "@mix-effect/testing/FaultServer"
+import * as MixServer from "@mix-effect/testing/MixServer"
 import * as Effect from "effect/Effect"
-import { chromium } from "playwright"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { chromium, type Page } from "playwright"
+import { launchOptions } from "../../../scripts/chromium.ts"
 import * as Demo from "./Demo.ts"
 import * as Site from "./Site.ts"
 
 const folder = process.argv[2] ?? mkdtempSync(join(tmpdir(), "history-viewer-screenshots-"))
+mkdirSync(folder, { recursive: true })
 
-const shots = [
-  { name: "360-light", width: 360, height: 740, colorScheme: "light", of: "history" },
-  { name: "360-dark", width: 360, height: 740, colorScheme: "dark", of: "session" },
-  { name: "1440-light", width: 1440, height: 900, colorScheme: "light", of: "session" },
-  { name: "1440-dark", width: 1440, height: 900, colorScheme: "dark", of: "history" },
-  { name: "down-360-light", width: 360, height: 740, colorScheme: "light", of: "nothing" },
-  { name: "down-1440-dark", width: 1440, height: 900, colorScheme: "dark", of: "nothing" }
-] as const
+const sizes = [
+  { width: 360, height: 740 },
+  { width: 1440, height: 900 }
+]
+
+/** What is done on the page before the picture is taken. */
+type Act = (page: Page) => Promise<unknown>
+
+interface State {
+  readonly name: string
+  readonly server: Effect.Effect<{ readonly url: string; readonly act: Act }, unknown, Scope.Scope>
+}
+
+/** A state of the page that only depends on what the server has, and how it answers. */
+const state = (name: string, server: MixServer.Options, act: Act): State => ({
+  name,
+  server: Effect.map(Demo.serve(server), ({ url }) => ({ url, act }))
+})
+
+const stallIf = (
+  stalls: (request: MixServer.FaultRequest, before: ReadonlyArray<MixServer.RequestRecord>) => boolean
+): MixServer.Options => ({
+  faults: (request, { requests }) =>
+    Effect.map(requests, (before) => (stalls(request, before) ? MixServer.Fault.Stall() : undefined))
+})
+
+/** Whether a session is listed after something was sent. */
+const isReplyWanted = ({ method, path }: MixServer.FaultRequest, before: ReadonlyArray<MixServer.RequestRecord>) =>
+  method === "GET" && path.endsWith("/messages") && before.some(({ method }) => method === "POST")
+
+const history = (page: Page) => page.locator("article").first().waitFor()
+
+const toEnd = (page: Page) => page.locator("#scroller").evaluate((scroller) => scroller.scrollTo(0, 1e9))
+
+const openSession = (page: Page) => page.locator("article .session").first().click()
+
+/** As a reader sees it who was there when a message arrived. */
+const withNews = (name: string, isOpened: boolean): State => ({
+  name,
+  server: Effect.map(Demo.serve(), ({ append, sessions, url }) => ({
+    url,
+    act: async (page) => {
+      await history(page)
+      const [newest = ""] = await Effect.runPromise(sessions)
+      if (isOpened) {
+        await page.locator(".session-button", { hasText: newest.slice(0, 8) }).click()
+        await page.locator("summary", { hasText: "Tool call" }).click()
+        await page.getByText("date,region,revenue").waitFor()
+      }
+      await Effect.runPromise(append({ sessionId: newest, text: "Is the chart in colour?" }))
+      await page.locator("#pill").waitFor()
+    }
+  }))
+})
+
+const states: ReadonlyArray<State> = [
+  withNews("history", false),
+  withNews("session", true),
+  state(
+    "first-load",
+    stallIf(() => true),
+    (page) => page.getByText("Loading the history").waitFor()
+  ),
+  state(
+    "loading-more",
+    stallIf(({ query }) => Number(query.get("offset")) > 0),
+    async (page) => {
+      await history(page)
+      await toEnd(page)
+      await page.getByText("Loading more").waitFor()
+      await toEnd(page)
+    }
+  ),
+  state("end", { seed: { messages: 30 } }, async (page) => {
+    await history(page)
+    await toEnd(page)
+    await page.getByText("End of history").waitFor()
+    await toEnd(page)
+  }),
+  {
+    name: "empty",
+    server: Effect.map(MixServer.serve(), ({ url }) => ({
+      url,
+      act: (page) => page.getByText("No messages yet").waitFor()
+    }))
+  },
+  state("reply-pending", { generation: "2025-10-10", ...stallIf(isReplyWanted) }, async (page) => {
+    await history(page)
+    await openSession(page)
+    await page.getByLabel("Message to session").fill("And by month?")
+    await page.getByRole("button", { name: "Send" }).click()
+    await page.locator("#send-status", { hasText: "Reply pending" }).waitFor()
+  }),
+  {
+    name: "down",
+    server: Effect.map(FaultServer.refusedUrl, (url) => ({ url, act: (page) => page.locator("#notice").waitFor() }))
+  },
+  {
+    name: "lost",
+    server: Effect.gen(function* () {
+      const life = yield* Scope.make()
+      const { url } = yield* Scope.extend(Demo.serve(), life)
+      return {
+        url,
+        act: async (page) => {
+          await history(page)
+          await Effect.runPromise(Scope.close(life, Exit.void))
+          await toEnd(page)
+          await page.locator("#notice").waitFor()
+        }
+      }
+    })
+  }
+]
 
 const program = Effect.gen(function* () {
   const site = yield* Site.serve
-  const server = yield* Demo.serve()
   const browser = yield* Effect.acquireRelease(
-    Effect.promise(() =>
-      chromium.launch({
-        executablePath: "/usr/bin/chromium",
-        args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-      })
-    ),
+    Effect.promise(() => chromium.launch(launchOptions)),
     (browser) => Effect.promise(() => browser.close())
   )
-  const [newest = "", second = ""] = yield* server.sessions
-  for (const { colorScheme, height, name, of, width } of shots) {
-    const page = yield* Effect.promise(() => browser.newPage({ colorScheme, viewport: { width, height } }))
-    const serverUrl = of === "nothing" ? "http://127.0.0.1:1234" : server.url
-    yield* Effect.promise(() => page.goto(`${site}?${new URLSearchParams({ server: serverUrl })}`))
-    yield* Effect.promise(async () => {
-      if (of === "nothing") return page.locator("#notice").waitFor()
-      await page.locator("article").first().waitFor()
-      if (of === "history") return
-      await page.locator(".session-button", { hasText: newest.slice(0, 8) }).click()
-      await page.locator("summary", { hasText: "Tool call" }).click()
-      await page.getByText("date,region,revenue").waitFor()
-    })
-    if (of !== "nothing") {
-      yield* server.append({ sessionId: of === "session" ? newest : second, text: "Is the chart in colour?" })
-      yield* Effect.promise(() => page.locator("#pill").waitFor())
+  for (const { name, server } of states) {
+    for (const viewport of sizes) {
+      for (const colorScheme of ["light", "dark"] as const) {
+        yield* Effect.gen(function* () {
+          const { act, url } = yield* server
+          yield* Effect.promise(async () => {
+            const page = await browser.newPage({ colorScheme, viewport })
+            await page.goto(`${site}?${new URLSearchParams({ server: url })}`)
+            await act(page)
+            await page.screenshot({ path: join(folder, `${name}-${viewport.width}-${colorScheme}.png`) })
+            await page.close()
+          })
+        }).pipe(Effect.scoped)
+      }
     }
-    yield* Effect.promise(() => page.screenshot({ path: join(folder, `${name}.png`) }))
-    yield* Effect.promise(() => page.close())
   }
   console.log(folder)
 }).pipe(Effect.scoped)

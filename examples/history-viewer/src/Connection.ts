@@ -40,7 +40,8 @@ const connected = Effect.fn("connected")(function* (actions: Actions) {
         yield* reader.more
         break
       case "Retry":
-        yield* reader.more
+        // What failed may be the following alone: then the next page can wait.
+        if ((yield* store.get).reading._tag === "Failed") yield* reader.more
         yield* follower.retry
         yield* openAgain
         break

@@ -38,13 +38,15 @@ export interface Model {
   /** Newest first. */
   readonly history: Messages
   readonly reading: Reading
-  /** Requests that the pages of the history took. */
+  /** How often the server was asked for a page of the history. */
   readonly requests: number
   /** Newer than `history`, newest first, and not shown yet. */
   readonly waiting: Messages
   /** Why new messages are not noticed at the moment. */
   readonly unfollowed: string | undefined
   readonly opened: Opened | undefined
+  /** What the sessions that were listed begin with. */
+  readonly beginnings: ReadonlyMap<SessionId, string>
   readonly sending: ReadonlyMap<SessionId, Sending>
   /** Grows whenever the list shall be shown from its top. */
   readonly jumps: number
@@ -58,6 +60,7 @@ export const initial = (serverUrl: string): Model => ({
   waiting: [],
   unfollowed: undefined,
   opened: undefined,
+  beginnings: new Map(),
   sending: new Map(),
   jumps: 0
 })
@@ -73,15 +76,15 @@ export const reading =
   (reading: Reading): Change =>
   (model) => ({ ...model, reading })
 
-/** A page was read; `before` are the requests of the streams that failed before this one. */
+export const requested: Change = (model) => ({ ...model, requests: model.requests + 1 })
+
+/** A page was read. What arrived during the walk may have come before, by the other way. */
 export const page =
-  ({ messages, stats }: HistoryPage, before: number): Change =>
+  ({ messages }: HistoryPage): Change =>
   (model) => ({
     ...model,
-    // What arrives during the walk may come both ways.
-    history: [...model.history, ...without(messages, model.waiting)],
-    reading: Reading.Idle(),
-    requests: before + stats.requests
+    history: [...model.history, ...without(without(messages, model.waiting), model.history)],
+    reading: Reading.Idle()
   })
 
 /** A message appeared: it waits until the reader asks for it. */
@@ -117,8 +120,14 @@ const ofOpened =
     model.opened?.id === id ? { ...model, opened: change(model.opened) } : model
 
 /** A session was listed, oldest first as the server does. */
-export const listed = (id: SessionId, messages: Messages): Change =>
-  ofOpened(id, () => ({ id, messages: [...messages].reverse(), state: "ready" }))
+export const listed =
+  (id: SessionId, messages: Messages): Change =>
+  (model) => {
+    const first = messages.find(({ role }) => role === "user")
+    const beginnings = first && new Map(model.beginnings).set(id, first.userInput)
+    const listed = ofOpened(id, () => ({ id, messages: [...messages].reverse(), state: "ready" }))(model)
+    return beginnings ? { ...listed, beginnings } : listed
+  }
 
 export const notListed = (id: SessionId, message: string): Change =>
   ofOpened(id, (opened) => ({ ...opened, state: { failed: message } }))
@@ -148,18 +157,19 @@ export const unseen = ({ opened, waiting }: Model): Messages =>
 export interface SessionCount {
   readonly id: SessionId
   readonly count: number
-  /** What was written there last. */
-  readonly newest: string
+  /** What it begins with where that is known, else what was written there last: so a title changes once at most. */
+  readonly title: string
 }
 
 /** The sessions of the history so far, the one that was written to last first. */
-export const sessions = (history: Messages): ReadonlyArray<SessionCount> => {
+export const sessions = ({ beginnings, history, reading }: Model): ReadonlyArray<SessionCount> => {
   const found = new Map<SessionId, SessionCount>()
   for (const { sessionId: id, userInput } of history) {
     const before = found.get(id)
-    found.set(id, { id, count: (before?.count ?? 0) + 1, newest: before?.newest ?? userInput })
+    const title = before === undefined || reading._tag === "End" ? userInput : before.title
+    found.set(id, { id, count: (before?.count ?? 0) + 1, title })
   }
-  return [...found.values()]
+  return [...found.values()].map((session) => ({ ...session, title: beginnings.get(session.id) ?? session.title }))
 }
 
 /** What is wrong at the moment. A session that cannot be listed matters most: it is what the reader looks at. */

@@ -14,14 +14,19 @@ const pageSize = 100
 export interface Reader {
   /** Reads on; without effect while a page is on its way. */
   readonly more: Effect.Effect<void>
-  /** Where the first page began, once it is there: new messages are newer. None if there is no message at all. */
+  /** The first page's place, once it is there: new messages are newer. None if there is no message at all. */
   readonly beginning: Effect.Effect<HistoryCursor | undefined>
   readonly run: Effect.Effect<void>
 }
 
 export const make = Effect.gen(function* () {
-  const messages = yield* MessagesService
+  const service = yield* MessagesService
   const store = yield* Store
+  /** The same service, counted. */
+  const messages = MessagesService.make({
+    ...service,
+    getHistory: (options) => Effect.zipRight(store.change(Model.requested), service.getHistory(options))
+  })
   const gate = yield* Effect.makeLatch()
   const beginning = yield* Deferred.make<HistoryCursor | undefined>()
 
@@ -34,24 +39,19 @@ export const make = Effect.gen(function* () {
     )
 
   const read = (from: HistoryCursor | undefined): Effect.Effect<void> =>
-    Effect.gen(function* () {
-      const { requests: before } = yield* store.get
-      yield* messages.streamHistoryPages({ pageSize, from }).pipe(
-        Stream.runForEach((page) =>
-          Effect.zipRight(Deferred.succeed(beginning, page.cursor), pause(Model.page(page, before)))
-        ),
-        Effect.matchEffect({
-          // The error knows the place: nothing is read twice.
-          onFailure: (error) =>
-            Effect.zipRight(
-              pause(Model.reading(Model.Reading.Failed({ message: error.message }))),
-              read(error.cursor ?? from)
-            ),
-          onSuccess: () =>
-            Effect.zipRight(store.change(Model.reading(Model.Reading.End())), Deferred.succeed(beginning, undefined))
-        })
-      )
-    })
+    messages.streamHistoryPages({ pageSize, from }).pipe(
+      Stream.runForEach((page) => Effect.zipRight(Deferred.succeed(beginning, page.cursor), pause(Model.page(page)))),
+      Effect.matchEffect({
+        // The error knows the place: nothing is read twice.
+        onFailure: (error) =>
+          Effect.zipRight(
+            pause(Model.reading(Model.Reading.Failed({ message: error.message }))),
+            read(error.cursor ?? from)
+          ),
+        onSuccess: () =>
+          Effect.zipRight(store.change(Model.reading(Model.Reading.End())), Deferred.succeed(beginning, undefined))
+      })
+    )
 
   const reader: Reader = {
     more: Effect.asVoid(gate.open),

@@ -1,28 +1,14 @@
-/** The page in Debian's Chromium. */
-import { existsSync } from "node:fs"
+/** The page in Chromium. */
 import { assert } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright"
+import { launchOptions } from "../../../scripts/chromium.ts"
 import * as Site from "../scripts/Site.ts"
 
-export const executablePath = "/usr/bin/chromium"
-
-export const isInstalled = existsSync(executablePath)
-
-const args = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync"
-]
-
-export const launch = Effect.acquireRelease(
-  Effect.promise(() => chromium.launch({ executablePath, args })),
+const launch = Effect.acquireRelease(
+  Effect.promise(() => chromium.launch(launchOptions)),
   (browser) => Effect.promise(() => browser.close())
 )
 

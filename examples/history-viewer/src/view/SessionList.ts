@@ -1,6 +1,6 @@
 /** The sessions found so far. One Tab stop; the arrow keys move among them. */
-import type { BackendMessage, SessionId } from "@mix-effect/core"
-import { sessions } from "../Model.ts"
+import type { SessionId } from "@mix-effect/core"
+import { type Model, sessions } from "../Model.ts"
 import { byId, element, plural, setText, shortId } from "./Dom.ts"
 
 interface Item {
@@ -32,7 +32,7 @@ export const make = (onOpen: (id: SessionId | undefined) => void) => {
   const all = makeItem(() => onOpen(undefined))
   list.append(all.root)
   const items = new Map<SessionId, Item>()
-  let drawn: ReadonlyArray<BackendMessage> | undefined
+  let drawn: Model | undefined
 
   list.addEventListener("keydown", (event) => {
     const buttons = [...list.querySelectorAll("button")]
@@ -51,17 +51,23 @@ export const make = (onOpen: (id: SessionId | undefined) => void) => {
     target.focus()
   })
 
-  return (history: ReadonlyArray<BackendMessage>, opened: SessionId | undefined): void => {
-    if (history !== drawn) {
-      drawn = history
-      const found = sessions(history)
-      fill(all, "All sessions", `${found.length} found`, history.length)
+  return (model: Model): void => {
+    const before = drawn
+    drawn = model
+    const opened = model.opened?.id
+    if (
+      model.history !== before?.history ||
+      model.beginnings !== before.beginnings ||
+      model.reading._tag !== before.reading._tag
+    ) {
+      const found = sessions(model)
+      fill(all, "All sessions", `${found.length} found`, model.history.length)
       const gone = new Set(items.keys())
-      for (const [position, { count, id, newest }] of found.entries()) {
+      for (const [position, { count, id, title }] of found.entries()) {
         gone.delete(id)
         const item = items.get(id) ?? makeItem(() => onOpen(id))
         items.set(id, item)
-        fill(item, newest.replace(/\s+/g, " ").slice(0, 80), shortId(id), count)
+        fill(item, title.replace(/\s+/g, " ").slice(0, 80), shortId(id), count)
         if (list.children[position + 1] !== item.root) list.insertBefore(item.root, list.children[position + 1] ?? null)
       }
       for (const id of gone) {
@@ -76,5 +82,9 @@ export const make = (onOpen: (id: SessionId | undefined) => void) => {
     }
     // A session that is open without being in the history so far leaves the way in at the top.
     if (opened !== undefined && !items.has(opened)) all.button.tabIndex = 0
+    if (before !== undefined && opened !== before.opened?.id) {
+      const item = opened === undefined ? all : items.get(opened)
+      item?.root.scrollIntoView({ block: "nearest", inline: "nearest" })
+    }
   }
 }

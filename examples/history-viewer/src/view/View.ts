@@ -8,7 +8,7 @@ import * as Feed from "./Feed.ts"
 import * as SessionList from "./SessionList.ts"
 
 /** What stands below the last message. */
-const tailOf = ({ history, opened, reading, requests }: Model): string => {
+const tailOf = ({ history, opened, reading }: Model): string => {
   if (opened !== undefined) {
     if (opened.state === "loading") return opened.messages.length === 0 ? "Loading the session…" : ""
     if (opened.state !== "ready") return ""
@@ -16,7 +16,7 @@ const tailOf = ({ history, opened, reading, requests }: Model): string => {
   }
   switch (reading._tag) {
     case "Loading":
-      return requests === 0 ? "Loading the history…" : "Loading more…"
+      return history.length === 0 ? "Loading the history…" : "Loading more…"
     case "Idle":
       return "Scroll for more"
     case "Failed":
@@ -82,7 +82,7 @@ export const make = (dispatch: Dispatch) => {
 
     setText(tail, tailOf(next))
     tail.dataset.state = next.opened === undefined ? next.reading._tag : "Session"
-    sessionList(next.history, next.opened?.id)
+    sessionList(next)
     composer(next.opened?.id, next.sending)
     feed.update({
       messages: shown(next),

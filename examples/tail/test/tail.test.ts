@@ -1,0 +1,67 @@
+import { fileURLToPath } from "node:url"
+import { Command } from "@effect/platform"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import { assert, describe, it } from "@effect/vitest"
+import { FaultServer, MixServer } from "@mix-effect/testing"
+import { Chunk, Effect, Fiber, Stream } from "effect"
+
+const root = fileURLToPath(new URL("../../..", import.meta.url))
+
+const command = ["--conditions=@mix-effect/source", "--import", "tsx", "examples/tail/src/main.ts"]
+
+/** The process, and what it says on stderr until it ends. It is killed with the scope. */
+const start = (serverUrl: string) =>
+  Effect.gen(function* () {
+    const tail = yield* Command.make(process.execPath, ...command).pipe(
+      Command.workingDirectory(root),
+      Command.env({ MIX_SERVER_URL: serverUrl, no_proxy: "*" }),
+      Command.start
+    )
+    const stderr = yield* tail.stderr.pipe(Stream.decodeText(), Stream.mkString, Effect.fork)
+    return { tail, stderr: Fiber.join(stderr) }
+  })
+
+describe.concurrent("tail", { timeout: 60_000 }, () => {
+  it.scopedLive("shows the last messages, then those that appear, until Ctrl-C", () =>
+    Effect.gen(function* () {
+      const server = yield* MixServer.serve()
+      const say = (text: string) => server.append({ sessionId: "s1", text })
+      yield* say("Hello")
+      yield* say("two\nlines \u001b[31m")
+
+      const { stderr, tail } = yield* start(server.url)
+      const pull = yield* tail.stdout.pipe(Stream.decodeText(), Stream.splitLines, Stream.rechunk(1), Stream.toPull)
+      const line = Effect.map(pull, Chunk.unsafeHead)
+      assert.deepStrictEqual([yield* line, yield* line].sort(), ["s1  Hello", "s1  two lines  [31m"])
+
+      yield* say("Is anybody there?")
+      assert.strictEqual(yield* line, "s1  Is anybody there?")
+      yield* say("Good")
+      assert.strictEqual(yield* line, "s1  Good")
+
+      yield* tail.kill("SIGINT")
+      assert.strictEqual(yield* tail.exitCode, 0)
+      assert.strictEqual(yield* stderr, "")
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.scopedLive("ends quietly when its reader leaves", () =>
+    Effect.gen(function* () {
+      const server = yield* MixServer.serve({ seed: { messages: 20 } })
+      const { stderr, tail } = yield* start(server.url)
+      yield* Stream.runHead(tail.stdout)
+      yield* server.append({ sessionId: "s1", text: "Is anybody there?" })
+      assert.strictEqual(yield* tail.exitCode, 0)
+      assert.strictEqual(yield* stderr, "")
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
+  it.scopedLive("says on stderr what is wrong", () =>
+    Effect.gen(function* () {
+      const server = yield* FaultServer.serve(FaultServer.status(404))
+      const { stderr, tail } = yield* start(server.url)
+      assert.strictEqual(yield* stderr, "getHistory: not found (404): is the server url that of a Mix backend?\n")
+      assert.strictEqual(yield* tail.exitCode, 1)
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+})
