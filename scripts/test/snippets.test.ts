@@ -1,19 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { assert, describe, it } from "@effect/vitest"
-import { check, collect } from "../snippets.ts"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { MixServer } from "@mix-effect/testing"
+import { Effect } from "effect"
+import { check, collect, run, type Snippet } from "../snippets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-describe("Snippets", () => {
-  it("every snippet of the documents and doc comments compiles", { timeout: 60_000 }, () => {
-    const snippets = collect(root)
-    assert.isAbove(snippets.filter(({ name }) => name.startsWith("README.md")).length, 5)
-    assert.isAbove(snippets.filter(({ name }) => name.startsWith("packages/")).length, 10)
-    assert.deepStrictEqual(check(root, snippets), [])
+const snippet = (line: number, code: string): Snippet => ({ file: "README.md", line, code, run: true })
+
+/** Runs snippets against a served Mix server, and answers with what failed and with what the server was asked. */
+const runOnServer = (snippets: ReadonlyArray<Snippet>) =>
+  Effect.gen(function* () {
+    const server = yield* MixServer.serve({ seed: { sessions: 3, messages: 120 } })
+    const sessions = snippets.flatMap(({ code }) => [...code.matchAll(/SessionId\.make\("([^"]+)"\)/g)])
+    yield* Effect.forEach(sessions, ([, id = ""]) => server.createSession({ id }))
+    const problems = yield* Effect.promise(() => run(root, snippets, server.url))
+    const targets = (yield* server.requests).map(({ method, target }) => `${method} ${target}`)
+    return { problems, targets }
   })
 
-  it("a snippet that does not compile is told by its file and line", { timeout: 60_000 }, () => {
-    const problems = check(root, [{ name: "README.md:7", code: "const n: number = 'one'\nexport {}\n" }])
-    assert.deepStrictEqual(problems, ["README.md:7 +1: Type 'string' is not assignable to type 'number'."])
+describe("Snippets", { timeout: 120_000 }, () => {
+  const snippets = collect(root)
+
+  it("are found in the documents and the doc comments", () => {
+    const count = (start: string) => snippets.filter(({ file }) => file.startsWith(start)).length
+    assert.isAbove(count("README.md"), 5)
+    assert.isAbove(count("docs/"), 1)
+    assert.isAbove(count("packages/"), 10)
   })
+
+  it("all compile", async () => {
+    assert.deepStrictEqual(await check(root, snippets), [])
+  })
+
+  it.scopedLive("all run, but for those marked `ts no-run`", () =>
+    Effect.gen(function* () {
+      const { problems, targets } = yield* runOnServer(snippets.filter(({ run }) => run))
+      assert.deepStrictEqual(problems, [])
+      assert.include(targets.join("\n"), "GET /api/messages/history")
+      assert.include(targets.join("\n"), "POST /api/sessions/")
+    })
+  )
+})
+
+describe("A snippet", { timeout: 120_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "mix-effect-snippets-"))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const collectReadme = (text: string) => {
+    writeFileSync(join(folder, "README.md"), text)
+    return collect(folder)
+  }
+
+  it("has the line of its code, and stays in its list", () => {
+    assert.deepStrictEqual(collectReadme("# A\n\n- b\n\n  ```ts\n  f(\n    1)\n  ```\n"), [snippet(6, "f(\n  1)\n")])
+  })
+
+  it("is not run where it says so", () => {
+    assert.deepStrictEqual(collectReadme("```ts no-run\nf()\n```\n"), [{ ...snippet(2, "f()\n"), run: false }])
+  })
+
+  it("cannot be marked in another way, which would leave it out", () => {
+    assert.throws(() => collectReadme("# A\n```typescript\nf()\n```\n"), /^README.md:2: TypeScript is marked "ts" or/)
+    assert.throws(() => collectReadme("```ts norun\nf()\n```\n"), /^README.md:1: .* not "ts norun"$/)
+  })
+
+  it("that does not compile is told by its file and line", async () => {
+    const problems = await check(root, [snippet(7, "export {}\nconst n: number = 'one'\n")])
+    assert.deepStrictEqual(problems, ["README.md:8: Type 'string' is not assignable to type 'number'."])
+  })
+
+  const imports = `import { MessagesService } from "@mix-effect/core"
+import { MixNode } from "@mix-effect/node"
+import { Config, Effect, Layer, Stream } from "effect"
+`
+  it.scopedLive("that fails is told by its file and line, whichever way it is run", () =>
+    Effect.gen(function* () {
+      const { problems } = yield* runOnServer([
+        snippet(1, `throw new Error("at once")`),
+        snippet(2, `import { Effect } from "effect"\nEffect.runPromise(Effect.fail(new Error("top level")))`),
+        snippet(3, `import { Effect } from "effect"\nexport const main = Effect.fail(new Error("effect"))`),
+        snippet(4, `import { Stream } from "effect"\nexport const all = Stream.fail(new Error("stream"))`),
+        snippet(5, `${imports}export const live = MixNode.layer({ serverUrl: "nowhere" })`),
+        snippet(6, `export const later = Promise.reject(new Error("promise"))`),
+        snippet(
+          7,
+          `import { Context, Effect } from "effect"\nexport const more = Effect.andThen(Context.GenericTag("More"), 1)`
+        )
+      ])
+      const told = problems.map((problem) => problem.split("\n")[0]?.replace(/ \(.*/, "")).sort()
+      assert.deepStrictEqual(told, [
+        "README.md:1: Error: at once",
+        "README.md:2: Error: top level",
+        "README.md:3: main: Error: effect",
+        "README.md:4: all: Error: stream",
+        "README.md:5: live: Error:",
+        "README.md:7: more: Error: Service not found: More",
+        "in the background of a snippet: Error: promise"
+      ])
+    })
+  )
+
+  it.scopedLive("finds the server where the documents say it is, in its environment, and in a service", () =>
+    Effect.gen(function* () {
+      const get = (limit: number) =>
+        `Effect.flatMap(MessagesService, (messages) => messages.getHistory({ limit: ${limit} }))`
+      const { problems, targets } = yield* runOnServer([
+        snippet(
+          1,
+          `${imports}Effect.runPromise(${get(1)}.pipe(Effect.provide(MixNode.layer({ serverUrl: "http://localhost:8088" }))))`
+        ),
+        snippet(2, `${imports}${get(2)}.pipe(Effect.provide(MixNode.layer()), Effect.runPromise)`),
+        snippet(3, `${imports}export const main = ${get(3)}`),
+        snippet(4, `${imports}export const ends = Stream.runDrain(Stream.never)`),
+        snippet(
+          5,
+          `${imports}export const live = MixNode.layerConfig({ serverUrl: Config.string("ONLY_THE_READER_HAS_IT") })`
+        )
+      ])
+      assert.deepStrictEqual(problems, [])
+      assert.deepStrictEqual(
+        targets.sort(),
+        [1, 2, 3].map((limit) => `GET /api/messages/history?limit=${limit}`)
+      )
+    })
+  )
 })
