@@ -1,81 +1,158 @@
-// Uses the packages as a stranger does: packs them, installs the tarballs with npm into an empty folder outside the workspace,
-// type-checks a ten-line program there under the strictest settings, and runs it against a served `MixServer`.
+// Looks through the packages as they are published: publint, Are The Types Wrong, what is in them and what is not, whether
+// source maps lead to sources, what their manifests say, which Effect they accept.
 //   npm run build && npm run check:packed
-import { execFile } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { promisify } from "node:util"
-import { MixServer } from "@mix-effect/testing"
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { Console, Effect } from "effect"
+import semver from "semver"
+import { main, pack, root, run, type Tarball, temporaryFolder } from "./tarballs.ts"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
-const pnpm = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).packageManager.split("+")[0]
+const bin = (name: string) => join(root, "node_modules/.bin", name)
 
-const program = `import { MessagesService, SessionId } from "@mix-effect/core"
-import { MixNode } from "@mix-effect/node"
-import { Console, Effect, Stream } from "effect"
-const program = Effect.gen(function* () {
-  const messages = yield* MessagesService
-  const history = yield* messages.streamHistory().pipe(Stream.runCount)
-  const session = yield* messages.listSession({ id: SessionId.make(process.argv[2] ?? "") })
-  yield* Console.log(\`\${history} in the history, \${session.length} in the session\`)
-})
-program.pipe(Effect.provide(MixNode.layer()), Effect.runPromise)
-`
+const filesBelow = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
 
-const tsconfig = {
-  compilerOptions: {
-    target: "ES2022",
-    lib: ["ES2022", "DOM", "DOM.Iterable"],
-    module: "NodeNext",
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    skipLibCheck: false,
-    types: ["node"]
-  },
-  files: ["program.ts"]
+/** The files of a package follow from its sources. */
+const wrongFiles = ({ folder, id }: Tarball): ReadonlyArray<string> => {
+  const outputs = [".js", ".js.map", ".d.ts", ".d.ts.map"]
+  const expected = new Set(["CHANGELOG.md", "LICENSE", "README.md", "package.json"])
+  for (const source of filesBelow(join(root, "packages", id, "src"))) {
+    expected.add(`src/${source}`)
+    for (const output of outputs) expected.add(`dist/${source.replace(/\.ts$/, output)}`)
+  }
+  const actual = new Set(filesBelow(folder))
+  return [
+    ...[...expected].filter((file) => !actual.has(file)).map((file) => `${file} is missing`),
+    ...[...actual].filter((file) => !expected.has(file)).map((file) => `${file} does not belong there`)
+  ]
 }
 
-/** Runs a command and answers with what it printed; what it printed is told if it fails. */
-const run = (cwd: string, file: string, args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
-  Effect.tryPromise({
-    try: () => promisify(execFile)(file, args, { cwd, env: { ...process.env, ...env } }),
-    catch: (error) => {
-      const { stderr, stdout } = error as { stdout?: string; stderr?: string }
-      return new Error(`${file} ${args.join(" ")}\n${stdout}${stderr}`)
+/** Each output names a map, and each map the source it was made of. */
+const brokenMaps = ({ folder }: Tarball): ReadonlyArray<string> => {
+  const actual = new Set(filesBelow(folder))
+  return [...actual]
+    .filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file))
+    .flatMap((file) => {
+      const url = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(readFileSync(join(folder, file), "utf8"))?.[1]
+      if (url === undefined || !actual.has(join(dirname(file), url))) return [`${file} has no source map`]
+      const map = JSON.parse(readFileSync(join(folder, dirname(file), url), "utf8")) as {
+        readonly sources: ReadonlyArray<string>
+        readonly sourceRoot?: string
+      }
+      return map.sources
+        .filter((source) => !actual.has(join(dirname(file), map.sourceRoot ?? "", source)))
+        .map((source) => `the map of ${file} leads to ${source}, which is not there`)
+    })
+}
+
+const wrongFields = ({ id, manifest }: Tarball): ReadonlyArray<string> => {
+  const expected: Record<string, unknown> = {
+    license: "MIT",
+    type: "module",
+    sideEffects: false,
+    engines: { node: JSON.parse(readFileSync(join(root, "package.json"), "utf8")).engines.node },
+    publishConfig: { access: "public", provenance: true },
+    repository: {
+      type: "git",
+      url: "git+https://github.com/mix-effect/mix-effect.git",
+      directory: `packages/${id}`
     }
-  }).pipe(Effect.map(({ stdout }) => stdout.trim()))
+  }
+  const text = JSON.stringify({ ...manifest, devDependencies: undefined })
+  return [
+    ...Object.entries(expected)
+      .filter(([name, value]) => JSON.stringify(manifest[name]) !== JSON.stringify(value))
+      .map(([name, value]) => `package.json: ${name} should be ${JSON.stringify(value)}`),
+    ...["author", "bugs", "description", "homepage", "keywords"]
+      .filter((name) => manifest[name] === undefined)
+      .map((name) => `package.json: no ${name}`),
+    ...["workspace:", "catalog:", "@mix-effect/source"]
+      .filter((word) => text.includes(word))
+      .map((word) => `package.json: ${word} means nothing outside the workspace`)
+  ]
+}
 
-const tempFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "mix-effect-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
+/** Which versions the peer ranges have to accept, and which to refuse. */
+const versions = {
+  effect: {
+    accept: ["3.22.0", "3.22.4", "3.23.0", "3.99.9"],
+    refuse: ["3.21.9", "4.0.0-beta.1", "4.0.0-rc.110", "4.0.0", "4.1.0", "5.0.0"]
+  },
+  "@effect/platform": {
+    accept: ["0.97.0", "0.97.2", "0.97.99"],
+    refuse: ["0.96.9", "0.98.0", "1.0.0", "4.0.0-beta.1", "4.0.0"]
+  }
+}
 
-const main = Effect.gen(function* () {
-  const folder = yield* tempFolder
-  const tarballs = yield* Effect.forEach(["browser", "core", "http", "node", "testing"], (name) =>
-    run(join(root, "packages", name), "npx", ["--yes", pnpm, "pack", "--json", "--pack-destination", folder]).pipe(
-      Effect.map((printed) => (JSON.parse(printed) as { filename: string }).filename)
-    )
+const wrongRange = (of: string, name: keyof typeof versions, range: string): ReadonlyArray<string> => [
+  ...versions[name].accept
+    .filter((version) => !semver.satisfies(version, range))
+    .map((version) => `${of} refuses ${name} ${version}: ${range}`),
+  ...versions[name].refuse
+    .filter((version) => semver.satisfies(version, range))
+    .map((version) => `${of} accepts ${name} ${version}: ${range}`)
+]
+
+const wrongPeers = ({ manifest }: Tarball): ReadonlyArray<string> => {
+  const peers = manifest.peerDependencies
+  const unknown = Object.keys(peers).filter((name) => !(name in versions))
+  return [
+    ...unknown.map((name) => `package.json: nobody looks after the range of the peer ${name}`),
+    ...(peers.effect === undefined ? ["package.json: effect is not a peer"] : []),
+    ...Object.keys(versions).flatMap((name) => {
+      const range = peers[name]
+      return range === undefined ? [] : wrongRange("package.json", name as keyof typeof versions, range)
+    })
+  ]
+}
+
+/** A platform that took another major of Effect would bring a second copy of it. */
+const wrongPlatform = (): ReadonlyArray<string> => {
+  const manifest = JSON.parse(readFileSync(join(root, "node_modules/@effect/platform/package.json"), "utf8"))
+  const range: string = manifest.peerDependencies.effect
+  const { refuse, accept } = versions.effect
+  const of = `@effect/platform ${manifest.version}`
+  return [
+    ...refuse.filter((version) => semver.satisfies(version, range)).map((version) => `${of} accepts effect ${version}`),
+    ...accept
+      .filter((version) => semver.gte(version, "3.23.0") && !semver.satisfies(version, range))
+      .map((version) => `${of} refuses effect ${version}`)
+  ]
+}
+
+/** What a checker has to say, where it is not content. */
+const checked = (folder: string, name: string, args: ReadonlyArray<string>) =>
+  run(folder, bin(name), args).pipe(
+    Effect.as([]),
+    Effect.catchAll((error) => Effect.succeed([error.message]))
   )
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "stranger", private: true, type: "module" }))
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig))
-  writeFileSync(join(folder, "program.ts"), program)
-  const tools = ["effect@^3.22", "@effect/platform@^0.97", "typescript@~5.9", "@types/node@20"]
-  yield* run(folder, "npm", ["install", "--no-audit", "--no-fund", ...tools, ...tarballs])
-  yield* run(folder, "npx", ["tsc"])
 
-  const server = yield* MixServer.serve({ seed: { sessions: 3, messages: 250 } })
-  const [session = ""] = yield* server.sessions
-  const printed = yield* run(folder, "node", ["program.js", session], { MIX_SERVER_URL: server.url })
-  yield* Console.log(`Installed ${tarballs.length} tarballs; the program compiles, and printed: ${printed}`)
-  if (!/^250 in the history, [1-9]\d* in the session$/.test(printed))
-    yield* Effect.fail(new Error("not what it should print"))
-}).pipe(Effect.scoped)
+const check = (tarball: Tarball) =>
+  Effect.gen(function* () {
+    const { file, folder } = tarball
+    const modules = filesBelow(join(folder, "dist"))
+      .filter((name) => /^[^/]+\.d\.ts$/.test(name) && name !== "index.d.ts")
+      .map((name) => name.replace(/\.d\.ts$/, ""))
+    const problems = [
+      ...(yield* checked(folder, "publint", ["run", file, "--strict"])),
+      ...(yield* checked(folder, "attw", [file, "--profile", "esm-only", "--include-entrypoints", ...modules])),
+      ...wrongFiles(tarball),
+      ...brokenMaps(tarball),
+      ...wrongFields(tarball),
+      ...wrongPeers(tarball)
+    ]
+    const entries = modules.length + 1
+    if (problems.length === 0) yield* Console.log(`${tarball.manifest.name}: ${entries} entry points, all well`)
+    return problems.map((problem) => `${tarball.manifest.name}: ${problem}`)
+  })
 
-Effect.runPromise(main).catch((error: unknown) => {
-  console.error(String(error))
-  process.exitCode = 1
-})
+main(
+  Effect.gen(function* () {
+    const tarballs = yield* pack(yield* temporaryFolder)
+    const problems = yield* Effect.forEach(tarballs, check, { concurrency: 2 })
+    const all = [...problems.flat(), ...wrongPlatform()]
+    if (all.length > 0) yield* Effect.fail(new Error(all.join("\n")))
+  }).pipe(Effect.scoped)
+)

@@ -1,0 +1,47 @@
+// A program on all packages: one question put to a served `MixServer` through every layer, and to the one in memory.
+
+import { FetchHttpClient } from "@effect/platform"
+import { MixBrowser } from "@mix-effect/browser"
+import { type BackendMessage, MessageId, MessagesService, type MixError, SessionId } from "@mix-effect/core"
+import * as HistoryCursor from "@mix-effect/core/HistoryCursor"
+import { MessagesHttp, RetryPolicy } from "@mix-effect/http"
+import { MixNode } from "@mix-effect/node"
+import { MessagesTest, MixServer } from "@mix-effect/testing"
+import { type ConfigError, Console, Effect, Layer, Schema, Stream } from "effect"
+
+const saved = Schema.encode(Schema.parseJson(HistoryCursor.HistoryCursor))
+
+/** Reads the history by pages, keeping the place, and counts it. */
+const count: Effect.Effect<number, MixError, MessagesService> = Effect.gen(function* () {
+  const messages = yield* MessagesService
+  return yield* messages.streamHistoryPages({ pageSize: 100 }).pipe(
+    Stream.tap(({ cursor }) => Effect.orDie(saved(cursor))),
+    Stream.runFold(0, (sum, page) => sum + page.messages.length)
+  )
+})
+
+const seed: ReadonlyArray<BackendMessage> = [
+  { id: MessageId.make("m1"), sessionId: SessionId.make("s1"), role: "user", userInput: "Hello" }
+]
+
+const program = Effect.gen(function* () {
+  const { url: serverUrl } = yield* MixServer.serve({ seed: { sessions: 3, messages: 250 } })
+  const layers: ReadonlyArray<Layer.Layer<MessagesService, ConfigError.ConfigError>> = [
+    MixNode.layer({ serverUrl }),
+    MixBrowser.layer({ serverUrl }),
+    MessagesHttp.layer({ serverUrl }).pipe(
+      Layer.provide(FetchHttpClient.layer),
+      Layer.provide(RetryPolicy.layer(RetryPolicy.none))
+    ),
+    MessagesTest.layer({ messages: seed })
+  ]
+  const counts = yield* Effect.forEach(layers, (layer) => Effect.provide(count, layer))
+  const refused = yield* MessagesService.pipe(
+    Effect.flatMap((messages) => messages.send({ id: SessionId.make("none"), text: "Hello" })),
+    Effect.flip,
+    Effect.provide(MixNode.layer({ serverUrl }))
+  )
+  yield* Console.log([...counts, refused._tag].join(" "))
+})
+
+program.pipe(Effect.scoped, Effect.runPromise)
