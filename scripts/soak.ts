@@ -85,7 +85,8 @@ const soak = (calls: number) =>
     yield* Effect.async<void>((resume) => {
       child.once("exit", () => resume(Effect.void))
     })
-    const open = process.getActiveResourcesInfo().filter((resource) => !/^(TTY|Pipe|File)Wrap$/.test(resource))
+    // Standard streams, and what is left of the server's process, are this script's.
+    const open = process.getActiveResourcesInfo().filter((resource) => !/^(TTY|Pipe|File|Process)Wrap$/.test(resource))
     // The first fifth warms up.
     const growth = slope(heaps.slice(Math.floor(heaps.length / 5))) * (heaps.length / (calls / 100_000))
     yield* Console.log(

@@ -79,6 +79,8 @@ const defaults: Omit<Job, "contender" | "kind" | "rows"> = {
   heapAt: []
 }
 
+// Programs that read a history or call a server are long at it: each contender is measured once its code is compiled, which
+// takes hundreds of pages or calls. What the first ones cost is in `cold`.
 const runs = (ids: ReadonlyArray<ContenderId>, job: Omit<Job, keyof typeof defaults | "contender"> & Partial<Job>) =>
   Object.fromEntries(ids.map((contender) => [names[contender], { ...defaults, ...job, contender }]))
 
@@ -93,7 +95,7 @@ const history = (
   about: `${rows} rows of ${bytes} bytes, ${pageSize} a page, no latency`,
   unit: "page",
   units: rows / pageSize,
-  contenders: runs(ids, { kind: "history", pageSize, bytes, rows, warmUp: 3, repeat: 3 }),
+  contenders: runs(ids, { kind: "history", pageSize, bytes, rows, warmUp: 4, repeat: 2 }),
   targets: most === undefined ? [] : [{ contender: names.node, measure: "time", most }],
   ...(most !== undefined && { short: [bare, names.node] })
 })
@@ -143,8 +145,8 @@ const calls = (concurrency: number, calls: number, targets: ReadonlyArray<Target
     rows: 1,
     calls,
     concurrency,
-    warmUp: 3,
-    repeat: 3
+    warmUp: 2,
+    repeat: 2
   }),
   targets,
   short: [bare, ...new Set(targets.map(({ contender }) => contender))]
@@ -203,7 +205,7 @@ const everyone: ReadonlyArray<ContenderId> = ["undici", "rawFetch", "fetchZod", 
 const two: ReadonlyArray<ContenderId> = ["undici", "node"]
 
 export const cells = (short: boolean): ReadonlyArray<Cell> => [
-  history(1000, 300, 60_000, everyone, 1.5),
+  history(1000, 300, 100_000, everyone, 1.5),
   history(500, 300, 40_000, two, undefined),
   history(100, 300, 10_000, everyone, undefined),
   history(50, 300, 20_000, two, 1.8),
@@ -214,11 +216,11 @@ export const cells = (short: boolean): ReadonlyArray<Cell> => [
   latency(5, 4000, [0, 4, 8], []),
   latency(20, short ? 4000 : 6000, [0, 1, 2, 4, 8], [1, 2, 4, 8], { 0: 1.08, 4: 0.3, 8: 0.2 }),
   latency(50, 3000, [0, 4, 8], []),
-  calls(1, 600, [
+  calls(1, 2000, [
     { contender: names.node, measure: "time", most: 1.8 },
     { contender: names.traced, measure: "addedMs", than: names.node, most: 0.1 }
   ]),
-  calls(64, 1280, [{ contender: names.node, measure: "time", most: 4 }]),
+  calls(64, 3200, [{ contender: names.node, measure: "time", most: 4 }]),
   elements,
   cold,
   memory(short ? million / 5 : million)

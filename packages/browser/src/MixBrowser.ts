@@ -2,8 +2,9 @@
  * The messages client for browsers, complete: `Effect.provide(MixBrowser.layer())` is all a page or a worker needs.
  *
  * Requests go out by `fetch`. A read carries no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
- * token and every one of `headers` need one, and of headers Mix admits `Authorization` only. There is no environment to
- * read options from: what `options` leave out comes from the `ConfigProvider`, if there is one, then from defaults.
+ * token and nearly every one of `headers` need one, and there Mix admits `Authorization` and `X-Requested-With` only. There is
+ * no environment to read options from: what `options` leave out comes from the `ConfigProvider`, if there is one, then from
+ * defaults.
  *
  * Browsers tell less than Node.js does, so some errors say less:
  *

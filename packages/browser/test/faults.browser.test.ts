@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import { MixBrowser } from "../src/index.ts"
+import * as FetchEngine from "../src/internal/fetchEngine.ts"
 import { failure, matches, refusedUrl, replaced, service, sessionId, startFault, startMix } from "./support.ts"
 
 const once = RetryPolicy.withRetryPolicy(RetryPolicy.none)
@@ -73,14 +74,28 @@ describe("a ConnectionError whose hint says what it may be", () => {
       const messages = yield* service({ serverUrl: server.url, headers: { "x-team": "blue" } })
       const error = yield* failure(once(messages.getHistory()))
       matches(error, { _tag: "ConnectionError", code: "FETCH_FAILED" })
-      assert.match(error.message, /preflight that the option headers needs: Mix admits no header but Authorization$/)
+      assert.match(error.message, /preflight \(option headers\): Mix admits only Authorization and X-Requested-With$/)
       const traced = yield* service({ serverUrl: server.url, tracePropagation: true })
       const span = yield* failure(once(traced.getHistory())).pipe(Effect.withSpan("page"))
-      assert.match(span.message, /the option tracePropagation/)
+      assert.match(span.message, /\(option tracePropagation\): Mix admits only Authorization and X-Requested-With$/)
       assert.deepStrictEqual(
         (yield* server.requests).map(({ method }) => method),
         ["OPTIONS", "OPTIONS"]
       )
+    })
+  )
+
+  it.scopedLive("a header that Mix's preflight admits", () =>
+    Effect.gen(function* () {
+      const server = yield* startMix({ seed: { messages: 3 } })
+      const messages = yield* service({ serverUrl: server.url, headers: { "X-Requested-With": "page" } })
+      assert.isNotEmpty(yield* messages.getHistory())
+      assert.deepStrictEqual(
+        (yield* server.requests).map(({ method }) => method),
+        ["OPTIONS", "GET"]
+      )
+      const down = yield* service({ serverUrl: yield* refusedUrl, headers: { "X-Requested-With": "page" } })
+      assert.notMatch((yield* failure(once(down.getHistory()))).message, /preflight/)
     })
   )
 
@@ -120,6 +135,26 @@ describe("interruption reaches the server", () => {
     )
   }
 })
+
+it.effect("a body that is read after the abort fails, though fetch heeds no signal and the body never ends", () =>
+  Effect.gen(function* () {
+    let cancelled = false
+    const body = new ReadableStream({
+      cancel() {
+        cancelled = true
+      }
+    })
+    const engine = yield* FetchEngine.make.pipe(
+      Effect.provideService(FetchHttpClient.Fetch, () => Promise.resolve(new Response(body)))
+    )
+    const controller = new AbortController()
+    const request = { method: "GET", url: "http://mix.test:1/", headers: {}, signal: controller.signal } as const
+    const reply = yield* engine(request, { phase: "headers" })
+    controller.abort()
+    assert.strictEqual((yield* Effect.flip(reply.body(10)))._tag, "EngineError")
+    assert.isTrue(cancelled)
+  })
+)
 
 it.scopedLive("interruption of a send reaches the server too", () =>
   Effect.gen(function* () {

@@ -70,7 +70,10 @@ export interface Service {
   readonly streamHistory: (options?: StreamHistoryOptions) => Stream.Stream<BackendMessage, StreamHistoryError>
   /** The same walk by pages, each with the cursor after it. */
   readonly streamHistoryPages: (options?: StreamHistoryOptions) => Stream.Stream<HistoryPage, StreamHistoryError>
-  /** Messages as they appear, oldest first, each once. Ends only when it is interrupted, or its schedule ends. */
+  /**
+   * What users write, in all sessions, as it appears: oldest first, each message once. The agent's replies are not in the
+   * history: `listSession` has them. Ends only when it is interrupted, or its schedule ends.
+   */
   readonly followHistory: (options?: FollowHistoryOptions) => Stream.Stream<BackendMessage, FollowHistoryError>
 }
 

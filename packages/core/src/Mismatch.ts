@@ -76,6 +76,9 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
     case "Composite": {
       const issues = [issue.issues].flat() as ReadonlyArray<ParseResult.ParseIssue>
       if (!AST.isUnion(issue.ast)) return walk(issues[0] as ParseResult.ParseIssue, path)
+      // Where something else than `undefined` is wanted, and only that, it says more than the union.
+      const meant = issues.filter((member) => !("ast" in member && AST.isUndefinedKeyword(member.ast as AST.AST)))
+      if (meant.length === 1) return walk(meant[0] as ParseResult.ParseIssue, path)
       // The members of a union each say why they refuse. One that looked inside the value was meant; where none did, what
       // helps is what they are.
       const inside = issues.map((member) => walk(member, path)).find((mismatch) => mismatch.path !== path)

@@ -395,7 +395,7 @@ export class ResponseDecodeError extends httpError<ResponseDecodeError>()("Respo
 
 /**
  * 202: the server took the message and answers later; servers from October 10, 2025 on always do. Nothing is lost: do not
- * send it again, but list the session, or follow the history, for what comes of it.
+ * send it again, but list the session for what comes of it. (The history holds what users wrote, not the replies.)
  *
  * @since 0.1.0
  * @category errors

@@ -119,6 +119,39 @@ describe("decodeBackendMessages", () => {
     assert.deepStrictEqual(list[1], { ...row, toolCalls: null })
   })
 
+  it("agrees with the schema on what no JSON holds, or few do", () => {
+    const row = { id: "m1", sessionId: "s1", role: "user", userInput: "" }
+    const call = { id: "t", name: "n", input: "", type: "", finished: true }
+    const result = { tool_call_id: "t", tool_name: "n", callback_type: "", success: true }
+    const odd = [undefined, null, Number.NaN, Number.POSITIVE_INFINITY, -0, 0, "", [], {}, new Array(1), 1n, () => 1]
+    const rows: ReadonlyArray<unknown> = [
+      ...Object.keys(BackendMessage.fields).flatMap((key) => odd.map((value) => ({ ...row, [key]: value }))),
+      ...["result", "isError", "screenshotUrls", "id"].flatMap((key) =>
+        odd.map((value) => ({ ...row, toolCalls: [{ ...call, [key]: value }] }))
+      ),
+      ...["callback_name", "callbackName", "toolCallId", "tool_call_id", "exit_code", "exitCode"].flatMap((key) =>
+        odd.map((value) => ({ ...row, callbackResults: [{ ...result, [key]: value }] }))
+      ),
+      { ...row, callbackResults: [{ ...result, toolCallId: "other", callback_name: "wire", callbackName: "ours" }] },
+      { ...row, toolCalls: Object.assign(new Array(2), { 1: call }) },
+      Object.create(row),
+      Object.assign(Object.create({ reasoning: "inherited" }), row)
+    ]
+    let decoded = 0
+    for (const value of rows) {
+      const expected = bySchema([value])
+      const found = decodeBackendMessages([value])
+      assert.strictEqual(Either.isRight(found), Either.isRight(expected))
+      if (Either.isLeft(expected) || Either.isLeft(found)) continue
+      decoded++
+      assert.deepStrictEqual(found.right, expected.right)
+    }
+    assert.isAbove(decoded, 50)
+    // A list with a hole, and the largest number that is none.
+    assert.isTrue(Either.isLeft(decodeBackendMessages(new Array(1))))
+    agree('[{"id":"m","sessionId":"s","role":"user","userInput":"","cost":1e999}]')
+  })
+
   it("does not take a key of JSON for a prototype", () => {
     const json = '[{"id":"m","sessionId":"s","role":"user","userInput":"","__proto__":{"reasoning":"x"}}]'
     assert.isTrue(agree(json))
@@ -133,7 +166,14 @@ describe("compile", () => {
     ["a pair", Schema.Tuple(Schema.String, Schema.String), ["a", "b"]],
     ["a record", Schema.Record({ key: Schema.String, value: Schema.String }), { a: "b" }],
     ["a transformation", Schema.NumberFromString, "1"],
-    ["what may be anything", Schema.Array(Schema.Unknown), [1]]
+    ["what may be anything", Schema.Array(Schema.Unknown), [1]],
+    ["a union of which it does not know a member", Schema.Union(Schema.NumberFromString, Schema.String), "1"],
+    [
+      "a union of which it does not know a member's field",
+      Schema.Union(Schema.Struct({ a: Schema.NumberFromString }), Schema.Struct({ a: Schema.String })),
+      { a: "1" }
+    ],
+    ["a field that may be one of both", Schema.Struct({ a: Schema.Union(Schema.Trim, Schema.String) }), { a: " " }]
   ])("leaves %s to the schema", (_, schema, value) => {
     assert.strictEqual(compile(schema)(value), unsure)
   })

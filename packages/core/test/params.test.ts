@@ -166,16 +166,16 @@ describe("parameters", () => {
 
   describe("limit and offset", () => {
     const limits: ReadonlyArray<[unknown, string]> = [
-      [0, "an integer"],
-      [-1, "an integer"],
-      [1001, "an integer"],
+      [0, "another integer"],
+      [-1, "another integer"],
+      [1001, "another integer"],
       [1.5, "a fraction"],
       [Number.NaN, "NaN"],
       [Number.POSITIVE_INFINITY, "an infinite number"],
       [Number.NEGATIVE_INFINITY, "an infinite number"],
       ["50", "a string"],
-      [1e21, "an integer"],
-      [-0, "an integer"],
+      [1e21, "another integer"],
+      [-0, "another integer"],
       [null, "null"],
       [5n, "a bigint"],
       [[5], "an array"],

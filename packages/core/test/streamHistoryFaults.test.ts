@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import {
   type BackendMessage,
@@ -184,6 +185,25 @@ describe("streamHistory, when something goes wrong", () => {
       }
       return Model.service(server, { between })
     }
+
+    it.effect("counts the tie that it fails for", () =>
+      Effect.gen(function* () {
+        const reordered = Metric.tagged(
+          Metric.counter("mix.history.repairs", {
+            description: "What was mended of a history that changed while it was read",
+            incremental: true
+          }),
+          "mix.repair",
+          "tiesReordered"
+        )
+        // Metrics belong to the process: what counts is the difference.
+        const before = (yield* Metric.value(reordered)).count
+        const { error } = yield* collect(swapped(17, 2).streamHistory({ pageSize: 10, strict: true }))
+        const { stats } = error as HistoryDrift
+        assert.isAbove(stats.tiesReordered, 0)
+        assert.strictEqual((yield* Metric.value(reordered)).count - before, stats.tiesReordered)
+      })
+    )
 
     it.effect("fails as soon as messages of one second change places", () =>
       Effect.gen(function* () {

@@ -28,7 +28,8 @@ export interface Request {
   readonly body?: string
   /**
    * Is aborted when a time limit runs out, when the call is interrupted, and when nothing more of the reply is wanted: then
-   * what is left of the request is given up at once, and whoever waits for it gets an `EngineError`.
+   * what is left of the request is given up at once, and whoever waits for it, or reads the body after that, gets an
+   * `EngineError`; or the body, if all of it has come.
    */
   readonly signal: AbortSignal
 }

@@ -25,7 +25,10 @@ export interface Options {
    * `https`, without credentials, query and fragment. Default: `MIX_SERVER_URL`, then `http://localhost:8088`.
    */
   readonly serverUrl?: string | undefined
-  /** Headers to send with every request. In browsers each one beyond `Authorization` fails Mix's CORS preflight. */
+  /**
+   * Headers to send with every request. In browsers Mix's CORS preflight admits `Authorization` and `X-Requested-With`, and
+   * fails for every other that needs one.
+   */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
   /** Sent as `Authorization: Bearer …`. Mix ignores it; a proxy may want it. Default: `MIX_BEARER_TOKEN`, then none. */
   readonly bearerToken?: Redacted.Redacted<string> | undefined
@@ -177,6 +180,9 @@ export const make = (options: Options = {}): Effect.Effect<MixConfig, ConfigErro
     const { maxResponseBytes = 64 * 1024 * 1024, tracePropagation = false } = options
     if (!Number.isSafeInteger(maxResponseBytes) || maxResponseBytes < 1) {
       return yield* Effect.fail(invalid("maxResponseBytes", "must be a positive integer"))
+    }
+    if (typeof tracePropagation !== "boolean") {
+      return yield* Effect.fail(invalid("tracePropagation", "must be true or false"))
     }
     if (url.protocol === "http:" && !isLoopback(url.hostname) && "authorization" in headers) {
       yield* Effect.logWarning(

@@ -231,6 +231,12 @@ describe("27 limits", () => {
   }
 })
 
+for (const value of ["yes", "false", 1, null, {}]) {
+  it.effect(`tracePropagation of ${util.inspect(value)} is refused`, () =>
+    refused({ tracePropagation: value }, {}, "tracePropagation", /true or false/)
+  )
+}
+
 describe("headers", () => {
   const bad: ReadonlyArray<readonly [string, unknown, RegExp]> = [
     ["30 CR and LF", { "x-a": `${canary}\r\nx-b: 1` }, /x-a/],

@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import * as Stream from "effect/Stream"
@@ -526,3 +527,22 @@ it.effect("attempts and elapsed are told of every failure", () =>
     matches(once, { _tag: "RequestTimeout", attempts: 1, elapsed: 70, outcome: "unknown", scope: "deadline" })
   })
 )
+
+describe("a schedule that looks at no error", () => {
+  it.effect("repeats whatever fails: what is not found, and a send that may have arrived", () =>
+    Effect.gen(function* () {
+      const bare = RetryPolicy.withRetryPolicy(Schedule.recurs(3))
+      const missing = scripted(status(404))
+      matches(yield* passing(failure(bare(get(missing)))), { _tag: "NotFound", attempts: 4, isRetryable: false })
+      assert.strictEqual(missing.requests.length, 4)
+      for (const answer of [status(500), fault("ECONNRESET")]) {
+        const server = scripted(answer)
+        matches(yield* passing(failure(bare(send(server)))), { attempts: 4, outcome: "unknown", isRetryable: false })
+        assert.deepStrictEqual(
+          server.requests.map(({ method }) => method),
+          ["POST", "POST", "POST", "POST"]
+        )
+      }
+    })
+  )
+})

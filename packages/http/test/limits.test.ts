@@ -1,5 +1,9 @@
 /** How long a call may take: each attempt, all of them, and a send. */
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
+import type { MixError } from "@mix-effect/core"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -255,6 +259,63 @@ describe("a send", () => {
     })
   )
 })
+
+it.effect("a limit that is not reached is called off, on a clock of one's own too", () =>
+  Effect.gen(function* () {
+    const clock = yield* TestClock.testClock()
+    let asleep = 0
+    let slept = 0
+    const counting = Object.assign(Object.create(clock) as typeof clock, {
+      sleep: () =>
+        Effect.suspend(() => {
+          asleep += 1
+          slept += 1
+          return Effect.never
+        }).pipe(
+          Effect.ensuring(
+            Effect.sync(() => {
+              asleep -= 1
+            })
+          )
+        )
+    })
+    const turns = Effect.repeatN(Effect.yieldNow(), 10)
+    const answer = new Response("[]", { headers: jsonType })
+    const effect = Effect.map(turns, () =>
+      HttpClientResponse.fromWeb(HttpClientRequest.get("http://localhost:8088"), answer)
+    )
+    assert.deepStrictEqual(yield* get(scripted({ effect })).pipe(Effect.withClock(counting)), [])
+    yield* turns
+    assert.isAbove(slept, 0)
+    assert.strictEqual(asleep, 0)
+  })
+)
+
+it.effect("110 a process that slept through the deadline between two attempts makes no other", () =>
+  Effect.gen(function* () {
+    const clock = yield* TestClock.testClock()
+    let late = false
+    const sleepy = Object.assign(Object.create(clock) as typeof clock, {
+      sleep: (duration: Duration.Duration) =>
+        Duration.toMillis(duration) === 1000
+          ? Effect.sync(() => {
+              late = true
+            })
+          : Effect.never,
+      unsafeCurrentTimeNanos: () => (late ? 36_000_000_000_000n : 0n)
+    })
+    for (const call of [get, send]) {
+      late = false
+      const server = scripted([status(503, { "retry-after": "1" }), json([])])
+      const error = yield* failure<unknown, MixError, never>(
+        (call(server) as Effect.Effect<unknown, MixError>).pipe(Effect.withClock(sleepy))
+      )
+      matches(error, { _tag: "ServerError", attempts: 1 })
+      assert.isTrue(late)
+      assert.strictEqual(server.requests.length, 1)
+    }
+  })
+)
 
 it.effect("136 interruption is no error, and nothing is asked for after it", () =>
   Effect.gen(function* () {

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { SessionId } from "@mix-effect/core"
+import { MessagesService, SessionId } from "@mix-effect/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
@@ -13,7 +14,20 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
-import { fault, json, never, noJitter, passing, row, scripted, sessionId, status, withService } from "./scripted.ts"
+import { MessagesHttp } from "../src/index.ts"
+import {
+  environment,
+  fault,
+  json,
+  never,
+  noJitter,
+  passing,
+  row,
+  scripted,
+  sessionId,
+  status,
+  withService
+} from "./scripted.ts"
 
 interface Recorded extends Tracer.Span {
   readonly ended: Exit.Exit<unknown, unknown> | undefined
@@ -249,6 +263,32 @@ it.effect("without a tracer no span is made, unless requests carry its ids", () 
   })
 )
 
+it.effect("where tracing is off no span is made, and requests carry no ids", () =>
+  Effect.gen(function* () {
+    const { spans, tracer } = recorder()
+    const server = scripted(json([]))
+    yield* withService(server, (messages) => messages.getHistory(), { tracePropagation: true }).pipe(
+      Effect.withTracerEnabled(false),
+      Effect.withTracer(tracer)
+    )
+    assert.deepStrictEqual(spans, [])
+    assert.deepStrictEqual(server.requests[0]?.headers, { accept: "application/json" })
+  })
+)
+
+it.effect("the tracer is that of the call, whatever tracer there was when the layer was built", () =>
+  Effect.gen(function* () {
+    const [atBuild, atCall] = [recorder(), recorder()]
+    const layer = MessagesHttp.layer().pipe(Layer.provide(scripted(json([])).layer), Layer.provide(environment()))
+    const messages = yield* MessagesService.pipe(Effect.provide(layer), Effect.withTracer(atBuild.tracer))
+    yield* messages.getHistory()
+    assert.strictEqual(atCall.spans.length, 0)
+    yield* Effect.provide(messages.getHistory(), Layer.setTracer(atCall.tracer))
+    assert.strictEqual(atBuild.spans.length, 0)
+    assert.strictEqual(atCall.spans.length, 2)
+  })
+)
+
 /** What was recorded under a name for one server. */
 const measured = (name: string, address: string) =>
   Effect.map(Metric.snapshot, (pairs) =>
@@ -294,6 +334,34 @@ it.effect("retries are counted and written to the log, and the budget is a gauge
       ["DEBUG", [line], { "mix.operation": "getHistory", "error.type": "503", attempt: 2, delay }],
       ["DEBUG", [line], { "mix.operation": "getHistory", "error.type": "ConnectionError", attempt: 3, delay }]
     ])
+  })
+)
+
+it.effect("layers of one server share the gauge of the budget: it shows the one that changed last", () =>
+  Effect.gen(function* () {
+    const address = "shared.example"
+    const layer = Layer.fresh(
+      MessagesHttp.layer({ serverUrl: `http://${address}` }).pipe(
+        Layer.provide(scripted(fault("ECONNRESET")).layer),
+        Layer.provide(environment())
+      )
+    )
+    const [first, second] = yield* Effect.all([
+      Effect.provide(MessagesService, layer),
+      Effect.provide(MessagesService, layer)
+    ])
+    const labels = { "server.address": address, "server.port": "80" }
+    const shows = (left: number) =>
+      Effect.map(measured("mix.client.retry_budget", address), (found) =>
+        assert.deepStrictEqual(found, [{ labels, state: MetricState.gauge(left) }])
+      )
+    yield* passing(noJitter(Effect.exit(first.getHistory())))
+    yield* shows(485)
+    yield* passing(noJitter(Effect.exit(first.getHistory())))
+    yield* shows(470)
+    // A budget of its own, which is the fuller one.
+    yield* passing(noJitter(Effect.exit(second.getHistory())))
+    yield* shows(485)
   })
 )
 

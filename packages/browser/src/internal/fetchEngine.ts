@@ -29,8 +29,13 @@ const codeOf = (url: URL): string | undefined => {
   return Surroundings.isMixedContent(url) ? Hint.mixedContent : undefined
 }
 
-const cancel = (body: { readonly cancel: () => Promise<void> } | null | undefined) =>
-  void body?.cancel().catch(() => {})
+const cancel = async (body: { readonly cancel: () => Promise<void> } | null | undefined): Promise<void> => {
+  try {
+    await body?.cancel()
+  } catch {
+    // What cannot be given up is nobody's any more.
+  }
+}
 
 const read = async (response: Response, maxBytes: number, signal: AbortSignal): Promise<Engine.Body> => {
   const decoder = new TextDecoder()
@@ -38,7 +43,9 @@ const read = async (response: Response, maxBytes: number, signal: AbortSignal): 
   let byteLength = 0
   const reader = response.body?.getReader()
   // A `fetch` that was replaced may heed no signal.
-  signal.addEventListener("abort", () => cancel(reader))
+  const stop = () => void cancel(reader)
+  if (signal.aborted) stop()
+  else signal.addEventListener("abort", stop)
   while (reader !== undefined && byteLength <= maxBytes) {
     const { done, value } = await reader.read()
     signal.throwIfAborted()
@@ -76,7 +83,7 @@ const engineOf =
       }
       const done = (response: unknown) => {
         if (!isResponse(response)) return fail({ code: Hint.noResponse })
-        if (signal.aborted) return cancel(response.body)
+        if (signal.aborted) return void cancel(response.body)
         progress.phase = "body"
         resume(Effect.succeed(toReply(response, signal)))
       }

@@ -14,18 +14,18 @@ const hints: Readonly<Record<string, string>> = {
   OPAQUE_RESPONSE: "the reply is hidden from scripts: the fetch option mode must not be no-cors"
 }
 
-/** Headers of which Mix's CORS admits, or browsers ask, nothing. */
-const admitted = /^(authorization|accept|accept-language|content-language)$/i
+/** Headers that Mix's CORS admits, and those of which browsers ask nothing. */
+const admitted = /^(authorization|x-requested-with|accept|accept-language|content-language)$/i
 
 const maybe = "the server may be down, or refuse this origin (CORS)"
 
-/** The options that make a preflight fail. */
+/** The options that make a preflight fail. Errors show no more than 149 characters of a hint. */
 const preflight = ({ headers = {}, tracePropagation }: MixConfig.Options): string | undefined => {
-  const because = Object.keys(headers).some((name) => !admitted.test(name))
-    ? "the option headers"
-    : tracePropagation === true && "the option tracePropagation"
-  return because
-    ? `${maybe}, or the preflight that ${because} needs: Mix admits no header but Authorization`
+  const option = Object.keys(headers).some((name) => !admitted.test(name))
+    ? "headers"
+    : tracePropagation === true && "tracePropagation"
+  return option
+    ? `${maybe}, or the preflight (option ${option}): Mix admits only Authorization and X-Requested-With`
     : undefined
 }
 

@@ -43,12 +43,13 @@ const counters = (["duplicatesDropped", "stepBacks", "jumps", "tiesReordered"] a
 }))
 
 /** Counts what an answer made necessary. It is nearly always nothing. */
-const countRepairs = (before: Walk.Stats, after: Walk.Stats): Effect.Effect<void> =>
-  Effect.forEach(
-    counters.filter(({ kind }) => after[kind] > before[kind]),
-    ({ counter, kind }) => Metric.incrementBy(counter, after[kind] - before[kind]),
-    { discard: true }
-  )
+const countRepairs = (before: Walk.Stats, after: Walk.Stats): Effect.Effect<void> => {
+  const changed = counters.filter(({ kind }) => after[kind] > before[kind])
+  if (changed.length === 0) return Effect.void
+  return Effect.forEach(changed, ({ counter, kind }) => Metric.incrementBy(counter, after[kind] - before[kind]), {
+    discard: true
+  })
+}
 
 /** The next page with something new in it, or none at the end. */
 const next = (fetch: Fetch, options: StreamHistoryOptions) => {
@@ -57,8 +58,9 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
     const asked = Walk.request(walk)
     return fetch(walk, asked).pipe(
       Effect.mapError((error) => annotate(error, { cursor: Cursor.fromWalk(walk) })),
-      Effect.flatMap((rows) => {
-        const verdict = Walk.judge(walk, asked, rows)
+      Effect.map((rows) => Walk.judge(walk, asked, rows)),
+      Effect.tap((verdict) => countRepairs(walk.stats, verdict.walk.stats)),
+      Effect.flatMap((verdict) => {
         const { stats } = verdict.walk
         const stalled = (reason: HistoryStalled["reason"]) =>
           new HistoryStalled({ operation: "streamHistory", cursor: Cursor.fromWalk(walk), reason, stats })
@@ -71,14 +73,13 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
             const messages = verdict.rows as NonEmptyReadonlyArray<BackendMessage>
             const page = { messages, cursor: Cursor.fromWalk(verdict.walk), stats }
             return Effect.as(
-              Effect.zipRight(countRepairs(walk.stats, stats), Metric.increment(pagesRead)),
+              Metric.increment(pagesRead),
               Option.some<[HistoryPage, Place]>([page, { walk: verdict.walk, pages: pages + 1 }])
             )
           }
           case "Again":
             return Effect.logDebug("The history changed while it was read; looking for the place").pipe(
               Effect.annotateLogs({ offset: asked.offset, ...stats }),
-              Effect.zipRight(countRepairs(walk.stats, stats)),
               Effect.zipRight(step({ pages, walk: verdict.walk }))
             )
           case "End":

@@ -203,7 +203,7 @@ export const request = (walk: Walk): Request => {
 export const predict = (walk: Walk, last: Request): Request =>
   readAt({ ...walk, slack: 0 }, last.offset + Math.min(last.limit, reach(walk)))
 
-const remembers = (walk: Walk, id: string) => walk.newer.has(id) || walk.older.has(id)
+const remembers = ({ newer, older }: Walk, id: string) => newer.has(id) || (older.size > 0 && older.has(id))
 
 /** The place of each remembered id in the order of reading. Costs a pass over all of them: for repairs only. */
 const ranks = (walk: Walk): ReadonlyMap<string, number> => {

@@ -7,7 +7,6 @@ import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type Body, type Engine, type EngineError, failure, type Request } from "../Engine.ts"
@@ -39,18 +38,19 @@ const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect
   })
 
 /**
- * Interrupts an effect when the signal is aborted. The race runs it in a fiber of its own, and what fails there is logged:
- * so nothing does.
+ * Interrupts an effect when the signal is aborted, or at once if it is. What fibers of the client fail with holds its
+ * requests, headers and all: they log none of it.
  */
 const until =
   (signal: AbortSignal) =>
-  <A>(effect: Effect.Effect<A, EngineError>): Effect.Effect<A, EngineError> =>
-    Effect.suspend(() => {
-      const aborted = Effect.async<Either.Either<A, EngineError>>((resume) => {
-        signal.addEventListener("abort", () => resume(Effect.succeed(Either.left(failure(signal.reason)))))
-      })
-      return Effect.flatten(Effect.raceFirst(Effect.either(effect), aborted))
+  <A>(effect: Effect.Effect<A, EngineError>): Effect.Effect<A, EngineError> => {
+    const aborted = Effect.async<never, EngineError>((resume) => {
+      const abort = () => resume(Effect.fail(failure(signal.reason)))
+      if (signal.aborted) abort()
+      else signal.addEventListener("abort", abort)
     })
+    return Effect.withUnhandledErrorLogLevel(Effect.raceFirst(effect, aborted), Option.none())
+  }
 
 const toPlatform = ({ body, headers, method, url }: Request) =>
   HttpClientRequest.make(method)(url, {

@@ -62,7 +62,8 @@ export const run = <A, E extends MixError>(options: {
         if (!(yield* budget.spend)) return yield* Effect.fail(annotate(error, { budgetExhausted: true }))
         yield* onRetry(error, number + 1, next.delay)
         yield* Effect.sleep(next.delay)
-        // What remains is looked at after the wait, not before it.
+        // What remains is looked at after the wait: a process may have slept through more than that.
+        if (Duration.lessThanOrEqualTo(remaining(), Duration.zero)) return yield* Effect.fail(error)
         return yield* loop(number + 1, next.state)
       })
 

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as Tracer from "effect/Tracer"
 
 /** The tracer that is there where none was set: its spans go nowhere. */
@@ -17,8 +18,9 @@ const quietly = (f: () => void): void => {
 }
 
 /**
- * Runs with a span, or without one where the tracer has none to give. Where no tracer is set there is none either, unless it
- * is `needed`: two spans cost as much as all else that is done for a call.
+ * Runs with a span, or without one where the tracer has none to give. Where tracing is off there is none, since ids of spans
+ * that are none must not be sent; nor where no tracer is set, unless it is `needed`: two spans cost as much as all else that
+ * is done for a call.
  */
 export const use = <A, E, R>(
   name: string,
@@ -27,7 +29,7 @@ export const use = <A, E, R>(
   body: (span: Tracer.Span | undefined) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) =>
-    fiber.currentTracer === unset && !needed
+    (fiber.currentTracer === unset && !needed) || !fiber.getFiberRef(FiberRef.currentTracerEnabled)
       ? body(undefined)
       : Effect.acquireUseRelease(
           Effect.catchAllDefect(

@@ -16,7 +16,8 @@ const start = (limit: Duration.Duration, expire: () => void): Effect.Effect<() =
       return Effect.succeed(() => clearTimeout(timer))
     }
     return Effect.map(
-      Effect.forkDaemon(Effect.andThen(clock.sleep(limit), () => expire())),
+      // Forked where nothing can be interrupted, it would sleep on after it was called off.
+      Effect.forkDaemon(Effect.interruptible(Effect.andThen(clock.sleep(limit), () => expire()))),
       (fiber) => () => fiber.unsafeInterruptAsFork(fiber.id())
     )
   })
