@@ -14,6 +14,8 @@
  *   clamps `limit` makes every page short.
  */
 
+import * as Ids from "./ids.ts"
+
 /** The longest page a server may be asked for, by its API description. */
 export const maxLimit = 1000
 
@@ -74,8 +76,8 @@ export interface Walk {
    * The ids read last, in order. Two generations, so that forgetting is O(1) and no state ever changes: the older one is
    * forgotten when the newer one is full.
    */
-  readonly older: ReadonlySet<string>
-  readonly newer: ReadonlySet<string>
+  readonly older: Ids.Ids
+  readonly newer: Ids.Ids
   /** The last ids of all, which the overlap of the next page should repeat. */
   readonly tail: ReadonlyArray<string>
   /** Whether an id was read that is remembered no more. */
@@ -111,16 +113,16 @@ export type Verdict<A> =
   | { readonly _tag: "End"; readonly walk: Walk }
   | { readonly _tag: "Stalled"; readonly walk: Walk; readonly reason: StallReason }
 
-const noIds: ReadonlySet<string> = new Set()
+const nothing: ReadonlySet<string> = new Set()
 
 export const start = (pageSize: number): Walk => ({
   pageSize,
   position: 0,
-  older: noIds,
-  newer: noIds,
+  older: Ids.make(),
+  newer: Ids.make(),
   tail: [],
   forgot: false,
-  pinned: noIds,
+  pinned: nothing,
   head: [],
   longest: 0,
   clamps: false,
@@ -134,6 +136,9 @@ export const start = (pageSize: number): Walk => ({
   stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
 })
 
+/** The ids that are remembered, in the order of reading. */
+const remembered = ({ newer, older }: Walk): ReadonlyArray<string> => [...Ids.toArray(older), ...Ids.toArray(newer)]
+
 /** What a stored cursor keeps of a walk. */
 export interface Snapshot {
   readonly position: number
@@ -143,7 +148,7 @@ export interface Snapshot {
 }
 
 export const snapshot = (walk: Walk): Snapshot => {
-  const recent = [...walk.older, ...walk.newer]
+  const recent = remembered(walk)
   return {
     position: walk.position,
     recent: recent.slice(-stored.recent),
@@ -155,7 +160,7 @@ export const snapshot = (walk: Walk): Snapshot => {
 export const restore = ({ forgot, head, position, recent }: Snapshot): Walk => ({
   ...start(maxLimit),
   position,
-  newer: new Set(recent),
+  newer: Ids.make(recent),
   tail: recent.slice(-overlap),
   forgot,
   head
@@ -203,13 +208,12 @@ export const request = (walk: Walk): Request => {
 export const predict = (walk: Walk, last: Request): Request =>
   readAt({ ...walk, slack: 0 }, last.offset + Math.min(last.limit, reach(walk)))
 
-const remembers = ({ newer, older }: Walk, id: string) => newer.has(id) || (older.size > 0 && older.has(id))
+const remembers = ({ newer, older }: Walk, id: string) => Ids.has(newer, id) || Ids.has(older, id)
 
 /** The place of each remembered id in the order of reading. Costs a pass over all of them: for repairs only. */
 const ranks = (walk: Walk): ReadonlyMap<string, number> => {
   const ranks = new Map<string, number>()
-  for (const id of walk.older) ranks.set(id, ranks.size)
-  for (const id of walk.newer) ranks.set(id, ranks.size)
+  for (const id of remembered(walk)) ranks.set(id, ranks.size)
   return ranks
 }
 
@@ -249,8 +253,8 @@ const lookFurther = (walk: Walk, { limit, offset }: Request, length: number): Ve
   if (looked.low === 0 && looked.high === undefined) return { _tag: "End", walk }
   if (looked.low === 0 && looked.ahead !== "not yet" && !walk.forgot) {
     // All that was read is deleted, or more than a page arrived: read from the head, and pass over what was read.
-    const pinned = new Set([...walk.pinned, ...walk.older, ...walk.newer])
-    const anew = { ...stepped, search: undefined, position: 0, older: noIds, newer: noIds, tail: [], pinned }
+    const pinned = new Set([...walk.pinned, ...remembered(walk)])
+    const anew = { ...stepped, search: undefined, position: 0, older: Ids.make(), newer: Ids.make(), tail: [], pinned }
     return pinned.size > maxPinned ? stall(walk, "noProgress") : { _tag: "Again", walk: anew }
   }
   if (looked.low === 0 && looked.ahead === "exhausted") return stall(walk, "anchorLost")
@@ -299,20 +303,20 @@ const take = <A extends Row>(
 ): Verdict<A> => {
   const full = walk.newer.size >= generation
   const older = full ? walk.newer : walk.older
-  const newer = new Set(full ? noIds : walk.newer)
   const rows: Array<A> = []
   let repeated = 0
-  for (let index = first; index < page.length; index++) {
-    const row = page[index] as A
-    if (index <= last && remembers(walk, row.id)) continue
-    const { size } = newer
-    if (walk.pinned.has(row.id) || newer.add(row.id).size === size) repeated++
-    else rows.push(row)
-  }
+  const newer = Ids.extend(full ? Ids.make() : walk.newer, (add) => {
+    for (let index = first; index < page.length; index++) {
+      const row = page[index] as A
+      if (index <= last && remembers(walk, row.id)) continue
+      if (walk.pinned.has(row.id) || !add(row.id)) repeated++
+      else rows.push(row)
+    }
+  })
   const taken: Walk = {
     ...walk,
     position: offset + page.length,
-    older: newer.size >= generation ? noIds : older,
+    older: newer.size >= generation ? Ids.make() : older,
     newer,
     tail: [...walk.tail, ...rows.slice(-overlap).map((row) => row.id)].slice(-overlap),
     forgot: walk.forgot || (newer.size >= generation && older.size > 0),
