@@ -31,8 +31,8 @@ const target = { total: 90_000, added: 10_000 }
  * the history, and for errors that say in words what went wrong: these two are the largest modules.
  */
 const budgets = {
-  esbuild: { total: 96_700, added: 17_400 },
-  rollup: { total: 86_300, added: 16_600 }
+  esbuild: { total: 97_000, added: 17_800 },
+  rollup: { total: 86_500, added: 16_900 }
 }
 
 const pages = {
