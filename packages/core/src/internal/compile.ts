@@ -1,7 +1,8 @@
 /**
  * Decoding at the speed of a loop, for values that are as a schema wants them: closures that are made once of the schema's
  * AST. (No code is generated, which pages may forbid.) Whatever they are not sure of is left to the schema, which also says
- * what is wrong. A page of 1,000 rows takes 0.3 ms in this way, by the schema's own decoder 1.2 ms: as long as `JSON.parse`.
+ * what is wrong. A page of 1,000 rows of 300 bytes takes 0.3 ms in this way, by the schema's own decoder 7.6 ms;
+ * `JSON.parse` takes 0.65.
  */
 import * as Option from "effect/Option"
 import { FiniteSchemaId, type Schema } from "effect/Schema"

@@ -55,7 +55,7 @@ const until =
 const toPlatform = ({ body, headers, method, url }: Request) =>
   HttpClientRequest.make(method)(url, {
     headers,
-    ...(body !== undefined && { body: HttpBody.raw(body, { contentType: "application/json" }) })
+    ...(body !== undefined && { body: HttpBody.raw(body) })
   } as HttpClientRequest.Options.NoUrl)
 
 /**

@@ -70,7 +70,7 @@ export const make = (engine: Engine, options?: MixConfig.Options): Effect.Effect
       const request = isRead
         ? ({ method: "GET", url, headers: headersOfReads } as const)
         : ({ method: "POST", url, headers: headersOfWrites, body } as const)
-      const target = { operation, method: request.method, route: call.route, url }
+      const target = { method: request.method, route: call.route, url }
       const scrub = call.secrets === undefined ? scrubCredentials : Scrub.make([...secrets, ...call.secrets])
 
       const attempt = (number: number, remaining: Duration.Duration) =>

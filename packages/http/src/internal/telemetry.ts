@@ -35,7 +35,6 @@ const labelsOf = (attributes: Attributes) =>
   Object.entries(attributes).map(([key, value]) => MetricLabel.make(key, String(value)))
 
 export interface Target {
-  readonly operation: Operation
   readonly method: "GET" | "POST"
   readonly route: string
   readonly url: string
@@ -85,14 +84,16 @@ export const make = (server: { readonly address: string; readonly port: number }
       number: number,
       attempt: (observed: Attempt) => Effect.Effect<A, E>
     ): Effect.Effect<A, E> => {
-      const attributes = () => ({
-        "http.request.method": method,
-        ...common,
-        "url.full": url,
-        "url.template": route,
-        ...(number > 1 && { "http.request.resend_count": number - 1 })
+      const spanOptions = (): Tracer.SpanOptions => ({
+        kind: "client",
+        attributes: {
+          "http.request.method": method,
+          ...common,
+          "url.full": url,
+          "url.template": route,
+          ...(number > 1 && { "http.request.resend_count": number - 1 })
+        }
       })
-      const spanOptions = () => ({ kind: "client", attributes: attributes() }) as const
       return Span.use(`${method} ${route}`, spanOptions, needed, (span) =>
         Effect.clockWith((clock) => {
           const start = clock.unsafeCurrentTimeNanos()
