@@ -1,13 +1,13 @@
 /**
- * A place in the history, to be kept and read on from: by this process or another, now or next week.
+ * A place in the history, to be stored and read on from: by this process or another, now or next week.
  *
  * @since 0.1.0
  */
 import type * as Inspectable from "effect/Inspectable"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as internal from "./internal/cursor.ts"
-import * as Walk from "./internal/walk.ts"
+import * as internal from "./internal/history/cursor.ts"
+import * as Place from "./internal/history/place.ts"
 
 /**
  * Marks a `HistoryCursor`.
@@ -24,14 +24,31 @@ export const TypeId: unique symbol = internal.typeId as never
 export type TypeId = typeof TypeId
 
 /**
- * A place in the history. What is inside is nobody's business but the walk's: an offset, and ids of messages near it, by
- * which the place is recognised after messages arrived or were deleted. It holds no message text.
+ * A place in the history. The contents are opaque: an offset, and ids of messages near it, by which the place is found again
+ * after messages arrived or were deleted. It holds no message text, and logs show it as one short line.
  *
  * @since 0.1.0
  * @category models
  */
 export interface HistoryCursor extends Inspectable.Inspectable {
   readonly [TypeId]: TypeId
+}
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export declare namespace HistoryCursor {
+  /**
+   * A cursor as JSON. The contents are opaque, and change from one version to another.
+   *
+   * @since 0.2.0
+   * @category models
+   */
+  export interface Encoded {
+    /** A cursor of a version that is not known does not decode. */
+    readonly version: 2
+  }
 }
 
 const HistoryCursorFromSelf = Schema.declare(
@@ -42,8 +59,8 @@ const HistoryCursorFromSelf = Schema.declare(
 const ids = Schema.Array(Schema.String)
 
 /**
- * JSON of a few kilobytes (at most 320 ids). It carries a version; a cursor of a version that is not known does not
- * decode.
+ * JSON of a cursor: up to 512 ids of messages, and those of the first page of its walk (some 25 kB for pages of 100). A cursor
+ * of `currentCursor` holds the ids of all messages that may share a second with one to come.
  *
  * @example
  * import { HistoryCursor } from "@mix-effect/core"
@@ -57,18 +74,21 @@ const ids = Schema.Array(Schema.String)
  * @since 0.1.0
  * @category schemas
  */
-export const HistoryCursor = Schema.transform(
+export const HistoryCursor: Schema.Schema<HistoryCursor, HistoryCursor.Encoded> = Schema.transform(
   Schema.Struct({
-    version: Schema.Literal(1),
+    version: Schema.Literal(2),
     position: Schema.NonNegativeInt,
     recent: ids,
+    open: Schema.NonNegativeInt,
+    sessions: Schema.Array(Schema.Tuple(Schema.String, ids)),
     forgot: Schema.Boolean,
-    head: ids
+    fromHead: Schema.Boolean,
+    present: Schema.Struct({ open: ids, settled: ids, whole: Schema.Boolean })
   }),
   HistoryCursorFromSelf,
   {
     strict: true,
-    decode: (json) => internal.fromWalk(Walk.restore(json)),
-    encode: internal.toJson
+    decode: (json) => internal.fromPlace(Place.decode(json)),
+    encode: (cursor) => ({ version: 2, ...Place.encode(internal.toPlace(cursor)) }) as const
   }
-).annotations({ identifier: "HistoryCursor" })
+).annotations({ identifier: "HistoryCursor" }) as Schema.Schema<HistoryCursor, any> // the encoded form is opaque

@@ -7,11 +7,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { BackendMessage, SessionId } from "./BackendMessage.ts"
+import type { HistoryCursor } from "./HistoryCursor.ts"
 import type { FollowHistoryOptions, HistoryPage, StreamHistoryOptions } from "./History.ts"
-import * as followHistory from "./internal/followHistory.ts"
+import * as followHistory from "./internal/history/followHistory.ts"
+import * as streamHistory from "./internal/history/streamHistory.ts"
 import { outcomeOf } from "./internal/outcome.ts"
 import * as params from "./internal/params.ts"
-import * as streamHistory from "./internal/streamHistory.ts"
 import {
   annotate,
   type FollowHistoryError,
@@ -75,6 +76,14 @@ export interface Service {
    * history: `listSession` has them. Ends only when it is interrupted, or its schedule ends.
    */
   readonly followHistory: (options?: FollowHistoryOptions) => Stream.Stream<BackendMessage, FollowHistoryError>
+  /**
+   * Marks the present: `followHistory({ from })` of this cursor emits all that appears after it. Take it before an export, and
+   * follow from it after: no message falls between, and none that was there is emitted again. It reads until the list ends,
+   * or for two seconds, since new messages may come to stand behind known ones of their second.
+   *
+   * @since 0.2.0
+   */
+  readonly currentCursor: () => Effect.Effect<HistoryCursor, GetHistoryError>
 }
 
 /**
@@ -148,7 +157,8 @@ export class MessagesService extends Context.Tag("@mix-effect/core/MessagesServi
       followHistory: (options = {}) =>
         Stream.unwrap(
           Effect.map(params.checkFollowHistory(options), (checked) => followHistory.follow(getPage, checked))
-        )
+        ),
+      currentCursor: () => followHistory.currentCursor(getPage)
     }
   }
 }

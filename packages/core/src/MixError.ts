@@ -72,9 +72,7 @@ const common = {
   /** How long the server asks to wait before the next attempt. */
   retryAfter: Schema.optional(Schema.DurationFromMillis),
   /** What became of the message. `MessagesService.make` sees to it that every error of `send` has it. */
-  outcome: Schema.optional(Outcome),
-  /** Where a stream can be resumed; on every error of a stream once it has begun. */
-  cursor: Schema.optional(HistoryCursor)
+  outcome: Schema.optional(Outcome)
 }
 
 const exchange = {
@@ -124,11 +122,17 @@ interface HttpErrorClass<Self, Tag extends string, Fields extends Schema.Struct.
   readonly _tag: Tag
 }
 
-/** `Schema.TaggedError`, and on it `method` and `route`, which follow from the operation. */
+/**
+ * `Schema.TaggedError`, and on it `method` and `route`, which follow from the operation. A stream adds its `cursor`, which the
+ * types of other operations do not show.
+ */
 const httpError =
   <Self>() =>
   <const Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) => {
-    const base = Schema.TaggedError<unknown>(`@mix-effect/core/${tag}`)(tag, fields)
+    const base = Schema.TaggedError<unknown>(`@mix-effect/core/${tag}`)(tag, {
+      ...fields,
+      cursor: Schema.optional(HistoryCursor)
+    })
     for (const name of ["method", "route"] as const) {
       Object.defineProperty(base.prototype, name, {
         get(this: { readonly operation: Operation }) {
@@ -503,13 +507,19 @@ export type ListSessionError = GetHistoryError
  */
 export type SendError = (GetHistoryError & { readonly outcome: Outcome }) | ReplyPending
 
+/** An error of one page, with the place of the stream that asked for it. */
+type WithCursor<E> = E & {
+  /** Where to resume the stream. Absent where the stream failed before it read anything. */
+  readonly cursor?: HistoryCursor | undefined
+}
+
 /**
- * What walking the history can fail with.
+ * What walking the history can fail with. An error of a page carries the `cursor` from which to resume.
  *
  * @since 0.1.0
  * @category models
  */
-export type StreamHistoryError = GetHistoryError | HistoryStalled | HistoryDrift
+export type StreamHistoryError = WithCursor<GetHistoryError> | HistoryStalled | HistoryDrift
 
 /**
  * What following the history can fail with.
@@ -517,7 +527,7 @@ export type StreamHistoryError = GetHistoryError | HistoryStalled | HistoryDrift
  * @since 0.1.0
  * @category models
  */
-export type FollowHistoryError = GetHistoryError | HistoryStalled
+export type FollowHistoryError = WithCursor<GetHistoryError> | HistoryStalled
 
 /**
  * Every error of the SDK.
@@ -561,16 +571,19 @@ export const MixError = Schema.Union(
  * @since 0.1.0
  * @category combinators
  */
-export const annotate = <E extends MixError>(
-  error: E,
-  more: {
+export const annotate = <
+  E extends MixError,
+  More extends {
     readonly cursor?: HistoryCursor
     readonly outcome?: Outcome
     readonly attempts?: number
     readonly elapsed?: Duration.Duration
     readonly budgetExhausted?: boolean
   }
-): E => {
-  const constructor = error.constructor as new (fields: object) => E
+>(
+  error: E,
+  more: More
+): E & Readonly<More> => {
+  const constructor = error.constructor as new (fields: object) => E & Readonly<More>
   return new constructor({ ...error, ...more })
 }

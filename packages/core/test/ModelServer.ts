@@ -8,12 +8,19 @@
 import * as Effect from "effect/Effect"
 import { PCGRandom } from "effect/Utils"
 import { type BackendMessage, MessageId, MessagesService, type Service, SessionId } from "../src/index.ts"
-import * as Walk from "../src/internal/walk.ts"
+import type { Request } from "../src/internal/history/page.ts"
+import type * as Place from "../src/internal/history/place.ts"
+import * as Walk from "../src/internal/history/walk.ts"
 
-/** A message, and the second in which it was inserted. */
+/** A message, the second in which it was inserted, and its turn among those of its second. */
 export interface ModelMessage extends BackendMessage {
   readonly second: number
+  readonly turn: number
 }
+
+/** Whether a row stands before another in the server's list, whenever both are in it. */
+export const precedes = (one: ModelMessage, other: ModelMessage): boolean =>
+  one.second === other.second ? one.turn < other.turn : one.second > other.second
 
 export interface ModelServerOptions {
   /** How many messages are there at the beginning. Default: 0. */
@@ -22,8 +29,8 @@ export interface ModelServerOptions {
   readonly sessions?: number
   /** How many messages share a second at the beginning. Default: 1. */
   readonly perSecond?: number
-  /** The longest page the server gives, whatever is asked for. Default: no limit. */
-  readonly clamp?: number
+  /** The longest page the server gives, whatever is asked for; drawn for each request where it is a function. Default: no limit. */
+  readonly clamp?: number | (() => number)
   readonly ignoresOffset?: boolean
   readonly ignoresLimit?: boolean
 }
@@ -56,8 +63,12 @@ export class ModelServer {
     for (let index = 0; index < size; index++) this.rows.push(this.create(this.now - Math.floor(index / perSecond)))
     // Ids count up with age reversed, so that a row's number tells how new it is.
     const numbers = this.rows.map((_, index) => size - 1 - index)
-    this.rows = this.rows.map((row, index) => ({ ...row, ...this.named(numbers[index] as number) }))
+    this.rows = this.rows.map((row, index) => ({ ...row, ...this.named(numbers[index] as number), turn: index }))
+    for (const row of this.rows) this.all.set(row.id, row)
   }
+
+  /** Every row that ever was. */
+  readonly all = new Map<string, ModelMessage>()
 
   private named(number: number) {
     const session = number % (this.options.sessions ?? 1)
@@ -65,7 +76,8 @@ export class ModelServer {
   }
 
   private create(second: number): ModelMessage {
-    return { ...this.named(this.created++), role: "user", second }
+    const turn = this.created
+    return { ...this.named(this.created++), role: "user", second, turn }
   }
 
   /**
@@ -73,10 +85,29 @@ export class ModelServer {
    * that is there already stand behind the others of it.
    */
   insert(count = 1, second?: number): this {
-    for (let index = 0; index < count; index++) {
-      const row = this.create(second ?? ++this.now)
-      const at = this.rows.findIndex((other) => other.second < row.second)
-      this.rows.splice(at < 0 ? this.rows.length : at, 0, row)
+    const rows = Array.from({ length: count }, () => this.create(second ?? ++this.now))
+    for (const row of rows) this.all.set(row.id, row)
+    if (second === undefined) {
+      this.rows = [...rows.reverse(), ...this.rows]
+      return this
+    }
+    const found = this.rows.findIndex((other) => other.second < second)
+    const at = found < 0 ? this.rows.length : found
+    this.rows = [...this.rows.slice(0, at), ...rows, ...this.rows.slice(at)]
+    return this
+  }
+
+  /** Messages of one session arrive in the newest second, behind those that it holds, or in a new one. */
+  arrive(count: number, newSecond: boolean, session: number): this {
+    if (newSecond) this.now++
+    const before = this.rows.length
+    this.insert(count, this.now)
+    const at = this.rows.findIndex((row) => row.second < this.now)
+    const end = at < 0 ? this.rows.length : at
+    for (let index = end - (this.rows.length - before); index < end; index++) {
+      const row = { ...(this.rows[index] as ModelMessage), sessionId: SessionId.make(`s${session}`) }
+      this.rows[index] = row
+      this.all.set(row.id, row)
     }
     return this
   }
@@ -106,7 +137,8 @@ export class ModelServer {
   /** Answers one request. */
   page(request: PageRequest): Array<ModelMessage> {
     this.requests.push(request)
-    const { clamp = Number.POSITIVE_INFINITY, ignoresLimit = false, ignoresOffset = false } = this.options
+    const { ignoresLimit = false, ignoresOffset = false, clamp: given = Number.POSITIVE_INFINITY } = this.options
+    const clamp = typeof given === "function" ? given() : given
     const from = ignoresOffset ? 0 : (request.offset ?? 0)
     const length = ignoresLimit ? this.rows.length : Math.min(request.limit ?? 50, clamp)
     return this.rows.slice(from, from + length)
@@ -159,6 +191,10 @@ export interface Run {
   readonly pages: ReadonlyArray<{ readonly ids: ReadonlyArray<string>; readonly walk: Walk.Walk }>
   readonly end: End
   readonly walk: Walk.Walk
+  /** Rows that were in the list, and neither given nor passed over, when the walk ended. */
+  readonly unread: ReadonlyArray<string>
+  /** Whether every row that was given had been deleted, so that the walk began again at the head. */
+  readonly restarted: boolean
 }
 
 /** Drives the pure walk against a model until it ends or stalls, or `maxPages` pages came. */
@@ -166,32 +202,51 @@ export const run = (
   server: ModelServer,
   options: {
     readonly pageSize?: number
-    readonly from?: Walk.Walk
+    readonly from?: Place.Place
     readonly maxPages?: number
     readonly maxRequests?: number
     /** Changes the list after each answer. */
     readonly between?: (server: ModelServer, requests: number) => void
+    /** Milliseconds that pass with each request. Default: 0. */
+    readonly latency?: number
+    /** What was given before `from`. */
+    readonly before?: ReadonlyArray<string>
   } = {}
 ): Run => {
-  const { between, from, maxPages = Number.POSITIVE_INFINITY, maxRequests = 20_000, pageSize = 100 } = options
+  const { before = [], between, from, latency = 0, maxPages = Number.POSITIVE_INFINITY } = options
+  const { maxRequests = 20_000, pageSize = 100 } = options
   let walk = from === undefined ? Walk.start(pageSize) : Walk.resume(from, pageSize)
   const emitted: Array<string> = []
   const pages: Array<Run["pages"][number]> = []
+  let last = server.all.get(before.at(-1) ?? "")
+  let restarted = false
+  const began = server.now
   for (let requests = 1; requests <= maxRequests; requests++) {
-    const asked = Walk.request(walk)
-    const verdict = Walk.judge(walk, asked, server.page(asked))
-    walk = verdict.walk
-    if (verdict._tag === "End") return { emitted, pages, end: "end", walk }
-    if (verdict._tag === "Stalled") return { emitted, pages, end: verdict.reason, walk }
-    if (verdict._tag === "Rows") {
-      const ids = verdict.rows.map((row) => row.id)
-      emitted.push(...ids)
+    const request: Request = Walk.request(walk)
+    const askedAt = requests * latency
+    server.now = Math.max(server.now, began + Math.floor(askedAt / 1000))
+    const answer = { request, rows: server.page(request), askedAt, answeredAt: askedAt + latency }
+    const interpretation = Walk.interpret(walk, answer)
+    walk = interpretation.walk
+    restarted ||= walk.place.fromHead && emitted.length > 0
+    if (interpretation._tag === "End") {
+      const given = new Set([...before, ...emitted])
+      const unread = server.rows
+        .filter((row) => !given.has(row.id) && (last === undefined || precedes(last, row)))
+        .map((row): string => row.id)
+      return { emitted, pages, end: "end", walk, unread, restarted }
+    }
+    if (interpretation._tag === "Stalled") return { emitted, pages, end: interpretation.reason, walk, unread: [], restarted }
+    if (interpretation._tag === "Rows") {
+      const ids = interpretation.rows.map((row): string => row.id)
+      for (const id of ids) emitted.push(id)
+      last = interpretation.rows.at(-1) ?? last
       pages.push({ ids, walk })
-      if (pages.length === maxPages) return { emitted, pages, end: "stopped", walk }
+      if (pages.length === maxPages) return { emitted, pages, end: "stopped", walk, unread: [], restarted }
     }
     between?.(server, requests)
   }
-  return { emitted, pages, end: "endless", walk }
+  return { emitted, pages, end: "endless", walk, unread: [], restarted }
 }
 
 /** What went wrong, by id. All lists are empty where nothing did. */
@@ -200,35 +255,34 @@ export interface Audit {
   readonly lost: ReadonlyArray<string>
   /** Emitted more than once. */
   readonly repeated: ReadonlyArray<string>
-  /** Alive throughout, and emitted before a row that precedes it. */
+  /** Emitted after a row that it precedes in the server's order, whether it was there from the beginning or not. */
   readonly misplaced: ReadonlyArray<string>
 }
 
 export const flawless: Audit = { lost: [], repeated: [], misplaced: [] }
 
-/** Compares what was emitted with the list as it was when the walk began and when it ended. */
+/** Compares what was emitted with the list as it was when the walk began and as it is now. */
 export const audit = (
   began: ReadonlyArray<string>,
-  ended: ReadonlyArray<string>,
+  server: ModelServer,
   emitted: ReadonlyArray<string>,
   complete = true
 ): Audit => {
-  const order = new Map(began.map((id, index) => [id, index]))
-  const alive = ended.filter((id) => order.has(id))
-  const survivors = new Set(alive)
   const seen = new Set<string>()
   const repeated: Array<string> = []
   const misplaced: Array<string> = []
-  let furthest = -1
+  let furthest: ModelMessage | undefined
   for (const id of emitted) {
     if (seen.has(id)) repeated.push(id)
     seen.add(id)
-    if (!survivors.has(id)) continue
-    const place = order.get(id) as number
-    if (place < furthest) misplaced.push(id)
-    furthest = Math.max(furthest, place)
+    const row = server.all.get(id) as ModelMessage
+    if (furthest !== undefined && precedes(row, furthest)) misplaced.push(id)
+    else furthest = row
   }
-  const lost = alive.filter((id) => !seen.has(id) && (complete || (order.get(id) as number) < furthest))
+  const alive = new Set(server.ids())
+  const isDue = (id: string) =>
+    complete || (furthest !== undefined && precedes(server.all.get(id) as ModelMessage, furthest))
+  const lost = began.filter((id) => alive.has(id) && !seen.has(id) && isDue(id))
   return { lost, repeated, misplaced }
 }
 
@@ -306,4 +360,55 @@ export const scenario = (seed: number, roughness: Roughness): Scenario => {
     }
   }
   return { server, pageSize, change, drawn: { seed, size, sessions, clamp, perSecond, pageSize, activity, big } }
+}
+
+/**
+ * What a real server, its users and what stands before it can do between two requests: a cap drawn for each answer, bursts of
+ * up to 3,000 rows of one second behind known ones of it, imports and forks, sessions of any size deleted.
+ */
+export const hostile = (seed: number): Scenario => {
+  const random = new PCGRandom(seed, 0x51ed270b)
+  const below = (n: number) => random.integer(Math.max(1, n))
+  const one = <A>(...of: ReadonlyArray<A>): A => of[below(of.length)] as A
+  const size = one(0, 1 + below(12), below(200), below(1000), below(4000))
+  const perSecond = one(1, 1, 1 + below(6), 1 + below(60), Math.max(1, size))
+  const sessions = one(1, 3, 20, 200)
+  const pageSize = one(1 + below(10), 10, 1 + below(100), 100, 100 + below(900), 1000)
+  const caps = one([1000], [1000], [100], [2, 5, 20, 1000], [3, 50, 1000], [50], [1000, 7])
+  const clamp = () => (caps.length === 1 ? (caps[0] as number) : 1 + below(one(...caps)))
+  const server = new ModelServer({ size, sessions, perSecond, clamp })
+  const activity = one(0, 1, 2, 3)
+  const burst = one(3, 30, 300, 3000)
+  let bursts = 2
+  const most = size + 6000
+  let imports = sessions
+  const change = (model: ModelServer) => {
+    for (let changes = below(activity + 1); changes > 0; changes--) {
+      switch (below(7)) {
+        case 0:
+          if (bursts-- > 0) model.arrive(1 + below(burst), below(2) === 0, imports++)
+          break
+        case 1:
+        case 2:
+          if (model.rows.length < most) model.arrive(1 + below(3), below(2) === 0, below(sessions))
+          break
+        case 3:
+          if (below(3) === 0) model.removeSession(below(imports))
+          break
+        case 4:
+          // A session that somebody sees is likelier to be deleted than any.
+          if (below(3) === 0) {
+            const id = model.rows[below(model.rows.length)]?.sessionId
+            if (id !== undefined) model.removeSession(Number(id.slice(1)))
+          }
+          break
+        case 5:
+          model.remove(below(model.rows.length), 1 + below(4))
+          break
+        default:
+          break
+      }
+    }
+  }
+  return { server, pageSize, change, drawn: { seed, size, perSecond, sessions, pageSize, caps, activity, burst } }
 }

@@ -10,7 +10,7 @@ import { SessionId } from "../BackendMessage.ts"
 import { HistoryCursor } from "../HistoryCursor.ts"
 import * as Mismatch from "../Mismatch.ts"
 import { InvalidRequest, type Operation } from "../MixError.ts"
-import { maxLimit } from "./walk.ts"
+import { maxLimit } from "./history/page.ts"
 
 /** A surrogate without its partner has no UTF-8: the server would read another character. */
 const wellFormed = (text: string) => !/\p{Surrogate}/u.test(text)

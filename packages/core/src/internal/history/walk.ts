@@ -1,0 +1,509 @@
+/**
+ * The walk over a paged list that changes under the reader, as a pure state machine: `start`, then `request` says what to ask
+ * for and `interpret` says what the answer means. It knows no effects, no transport and no message: only ids in order.
+ *
+ * The server sorts newest first, by whole seconds, and offers `limit` and `offset`. Rows of one second stand in the order in
+ * which they were inserted. New rows push others to larger offsets, deleted ones pull them to smaller. So each request asks
+ * again for the last few rows that were given (the overlap), and an answer is recognised by the rows that are known:
+ *
+ * - Unknown rows behind the last known one are next, and are given. Nearly every answer is so.
+ * - Nothing is behind the last known row: the list grew, or the answer was cut, or this is the end. To tell, the walk asks
+ *   for the offset behind it. Only an empty answer there, between two sightings of the last row, ends the walk.
+ * - No row is known: the place is elsewhere, and is searched for (`search.ts`).
+ * - Unknown rows behind a known one that was not given last: the later known rows were deleted, or rows arrived before them
+ *   in the newest second. The answers are held until it is clear which.
+ *
+ * A state has two parts. The place decides what is given, and a cursor is exactly that. The run holds guesses about the
+ * server. They choose what is asked for next, and may be lost at any time.
+ */
+import { type Answer, maxLimit, type Request, type Row } from "./page.ts"
+import * as Place from "./place.ts"
+import * as Search from "./search.ts"
+import * as Window from "./window.ts"
+
+/** How many rows are read again with each page. */
+const overlap = 4
+
+/**
+ * How long after the first answer a row may still arrive in the second of a row that was read, in milliseconds: the rest of
+ * that second, and one more for a server that is slow to show a row.
+ */
+export const openFor = 2000
+
+/** How many requests in a row may bring no new row. */
+const patience = 300
+
+/** How many rows are held at most. */
+const maxHeld = 8192
+
+/** How often a server may look as if it ignored `offset` without giving a new row: some alternate between pages. */
+const maxDoubts = 2
+
+export interface Stats {
+  readonly requests: number
+  readonly duplicatesDropped: number
+  readonly stepBacks: number
+  readonly jumps: number
+  readonly tiesReordered: number
+}
+
+/** What the next request is for. */
+type Step =
+  | { readonly _tag: "Read" }
+  /** Is there a row behind the last one? `sure` where nothing ever moved and no answer was short before. */
+  | { readonly _tag: "Peek"; readonly sure: boolean; readonly last: string }
+  /** There was none. Does the last row still stand where it stood, with nothing behind it? */
+  | { readonly _tag: "Confirm"; readonly last: string }
+  | { readonly _tag: "Search"; readonly search: Search.Search }
+  /**
+   * Answers whose rows may have arrived before rows that are known. `more`: what follows them is asked for; `rest`: nothing
+   * seemed to follow; `again`: nothing followed, so the first of them is asked for again.
+   */
+  | { readonly _tag: "Hold"; readonly answers: ReadonlyArray<Answer<Row>>; readonly next: "more" | "rest" | "again" }
+
+const read: Step = { _tag: "Read" }
+
+/** What one run of a walk guesses about its server. */
+interface Run {
+  readonly pageSize: number
+  readonly step: Step
+  /** Until when rows may arrive in the second of a row that is read; known from the first answer on. */
+  readonly openUntil: number | undefined
+  /** The longest answer so far. */
+  readonly longest: number
+  /** How many answers that could have been longer were followed by rows all the same: the server cuts answers. */
+  readonly cuts: number
+  /** Whether the list moved or an answer was short: a list that never did costs no second look at its end. */
+  readonly restless: boolean
+  /** How many rows to read again. */
+  readonly overlap: number
+  /** How many more of them, where rows are being deleted before the place. */
+  readonly margin: number
+  /** How many rows to ask for besides a page, where rows arrive. */
+  readonly extraLimit: number
+  readonly ignoresLimit: boolean
+  readonly ignoresOffset: "unknown" | "probing" | "no"
+  /** How the list began when it was last looked at, and each page since the last new row. */
+  readonly pageStarts: ReadonlyArray<{ readonly id: string; readonly offset: number }>
+  readonly doubts: number
+  /** How many requests in a row brought no new row. */
+  readonly idle: number
+  readonly stats: Stats
+}
+
+export interface Walk {
+  readonly place: Place.Place
+  readonly run: Run
+}
+
+/** Why a walk ended. */
+export type EndReason =
+  /** The list was empty. */
+  | "emptyList"
+  /** There was no row behind the last one. */
+  | "emptyAnswer"
+  /** The server heeds neither `limit` nor `offset`: one answer holds the whole list. */
+  | "wholeList"
+
+export type StallReason = "repeatedPages" | "noProgress" | "anchorLost"
+
+export type Interpretation<A> =
+  | { readonly _tag: "Rows"; readonly walk: Walk; readonly rows: ReadonlyArray<A> }
+  | { readonly _tag: "Again"; readonly walk: Walk }
+  | { readonly _tag: "End"; readonly walk: Walk; readonly reason: EndReason }
+  | { readonly _tag: "Stalled"; readonly walk: Walk; readonly reason: StallReason }
+
+/** A new run at a place. */
+export const resume = (place: Place.Place, pageSize: number): Walk => ({
+  place,
+  run: {
+    pageSize,
+    step: read,
+    openUntil: undefined,
+    longest: 0,
+    cuts: 0,
+    restless: false,
+    overlap,
+    margin: 0,
+    extraLimit: 0,
+    ignoresLimit: false,
+    ignoresOffset: "unknown",
+    pageStarts: [],
+    doubts: 0,
+    idle: 0,
+    stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
+  }
+})
+
+export const start = (pageSize: number): Walk => resume(Place.start, pageSize)
+
+/** The longest answer to count on. */
+const reach = ({ cuts, longest }: Run) => (cuts > 0 ? Math.min(maxLimit, Math.max(1, longest)) : maxLimit)
+
+/** A server that gives one row at a time leaves no room for an overlap: deletions before the place go unnoticed. */
+const isBlind = ({ cuts, longest }: Run) => longest === 1 && cuts > 0
+
+/** At most a quarter of an answer is spent on the overlap, or half where rows are being deleted. */
+const overlapOf = (run: Run): number => {
+  const longest = reach(run)
+  return isBlind(run) && run.step._tag !== "Confirm" ? 0 : Math.max(1, Math.min(run.overlap + run.margin, Math.floor(longest / (run.margin > 0 ? 2 : 4))))
+}
+
+const readAt = (run: Run, position: number): Request => {
+  const offset = Math.max(0, position - overlapOf(run))
+  return { offset, limit: Math.min(maxLimit, run.pageSize + run.extraLimit + position - offset) }
+}
+
+const lastOf = <A>(items: ReadonlyArray<A>): A | undefined => items[items.length - 1]
+
+export const request = ({ place, run }: Walk): Request => {
+  if (run.ignoresOffset === "probing") {
+    // Whatever moved the suspicious page to its offset stands before it.
+    return { offset: 0, limit: Math.min(maxLimit, Math.max(run.pageSize, lastOf(run.pageStarts)?.offset ?? 0)) }
+  }
+  switch (run.step._tag) {
+    case "Peek":
+      // Two, so that one row in the answer says something of the server.
+      return { offset: place.position, limit: 2 }
+    case "Search":
+      return Search.request(run.step.search)
+    case "Hold": {
+      const { answers, next } = run.step
+      const { request, rows } = (next === "again" ? answers[0] : lastOf(answers)) as Answer<Row>
+      if (next === "again") return request
+      const end = request.offset + rows.length
+      return { offset: next === "rest" ? end : Math.max(0, end - Math.max(overlapOf(run), rows.length >> 2)), limit: maxLimit }
+    }
+    default:
+      return readAt(run, place.position)
+  }
+}
+
+/** Guesses about movement fade with each page. */
+const fade = (amount: number) => Math.floor(amount / 2)
+
+/** The next `count` requests, if answers come as long as they can and the list stands still. */
+export const forecast = (walk: Walk, count: number): ReadonlyArray<Request> => {
+  const requests = [request(walk)]
+  let { run } = walk
+  if (run.step._tag !== "Read" || run.ignoresOffset === "probing") return requests
+  while (requests.length < count) {
+    const last = lastOf(requests) as Request
+    run = { ...run, margin: fade(run.margin), extraLimit: fade(run.extraLimit), overlap }
+    requests.push(readAt(run, last.offset + Math.min(last.limit, reach(run))))
+  }
+  return requests
+}
+
+/** What is known of the rows of an answer. */
+interface Known {
+  /** The index of the last known row, or -1, and its rank. */
+  readonly last: number
+  readonly lastRank: number
+  /** The highest rank of all. */
+  readonly maxRank: number
+  readonly count: number
+  /** Known rows that stand before one that was given earlier. */
+  readonly inversions: number
+  /** Indexes of unknown rows between known ones, where no row can have arrived: they changed places. */
+  readonly displaced: ReadonlyArray<number>
+}
+
+const find = ({ openBelow, recent }: Place.Place, rows: ReadonlyArray<Row>): Known => {
+  let last = -1
+  let lastRank = -1
+  let maxRank = -1
+  let count = 0
+  let inversions = 0
+  let displaced: Array<number> = []
+  for (let index = 0; index < rows.length; index++) {
+    const rank = Window.rankOf(recent, (rows[index] as Row).id)
+    if (rank === undefined) continue
+    if (last >= 0 && lastRank >= openBelow) for (let between = last + 1; between < index; between++) displaced.push(between)
+    if (rank < lastRank) inversions++
+    last = index
+    lastRank = rank
+    maxRank = Math.max(maxRank, rank)
+    count++
+  }
+  return { last, lastRank, maxRank, count, inversions, displaced }
+}
+
+const again = (place: Place.Place, run: Run, step: Step = read): Interpretation<never> => ({
+  _tag: "Again",
+  walk: { place, run: { ...run, step } }
+})
+
+const stall = (walk: Walk, reason: StallReason): Interpretation<never> => ({ _tag: "Stalled", walk, reason })
+
+const count = (run: Run, counts: Partial<Stats>): Run => {
+  const { stats } = run
+  return {
+    ...run,
+    stats: {
+      ...stats,
+      duplicatesDropped: stats.duplicatesDropped + (counts.duplicatesDropped ?? 0),
+      stepBacks: stats.stepBacks + (counts.stepBacks ?? 0),
+      jumps: stats.jumps + (counts.jumps ?? 0),
+      tiesReordered: stats.tiesReordered + (counts.tiesReordered ?? 0)
+    }
+  }
+}
+
+/** Gives the unknown rows behind the last known one, and those that changed places with known ones. */
+const give = <A extends Row>(
+  place: Place.Place,
+  run: Run,
+  { answeredAt, askedAt, request: { limit, offset }, rows }: Answer<A>,
+  { displaced, last }: Known,
+  /** Whether the rows may be newer than those that were given before: then their second may be the newest. */
+  isHead = place.fromHead
+): Interpretation<A> => {
+  const given: Array<A> = []
+  const ids: Array<string> = []
+  const inPage = new Set<string>()
+  const add = (row: A) => {
+    if (inPage.has(row.id)) return
+    inPage.add(row.id)
+    ids.push(row.id)
+    given.push(row)
+  }
+  for (const index of displaced) add(rows[index] as A)
+  for (let index = last + 1; index < rows.length; index++) add(rows[index] as A)
+  const candidates = displaced.length + rows.length - last - 1
+  const recent = Window.add(place.recent, ids)
+  const isFirst = place.recent.end === 0
+  const shift = isFirst ? 0 : offset + last + 1 - place.position
+  const isShort = rows.length < limit
+  const openUntil = isHead ? answeredAt + openFor : (run.openUntil ?? answeredAt + openFor)
+  const mayEnd = isShort && !isBlind(run) && (run.cuts === 0 || (run.cuts === 1 && rows.length < run.longest))
+  const counted = count(run, { duplicatesDropped: candidates - given.length })
+  return {
+    _tag: "Rows",
+    rows: given,
+    walk: {
+      place: {
+        position: offset + rows.length,
+        recent,
+        openBelow: askedAt <= openUntil ? recent.end : place.openBelow,
+        ...Place.addSessions(place, given),
+        fromHead: false,
+        present: isFirst ? { open: ids.slice(0, maxLimit), settled: [], whole: false } : place.present
+      },
+      run: {
+        ...counted,
+        openUntil,
+        step: mayEnd ? { _tag: "Peek", sure: false, last: lastOf(ids) as string } : read,
+        restless: run.restless || isShort || shift !== 0,
+        overlap: Math.min(overlap, run.overlap + 1),
+        margin: Math.min(maxLimit, Math.max(fade(run.margin), Math.ceil(-1.25 * shift))),
+        extraLimit: Math.min(maxLimit, Math.max(fade(run.extraLimit), shift)),
+        idle: 0,
+        doubts: 0,
+        pageStarts: run.pageStarts.filter((start) => start.offset === 0 || start.offset === offset)
+      }
+    }
+  }
+}
+
+/** Nothing is behind the last known row: the list grew, the answer was cut, or this is the end. */
+const nothingNew = (
+  place: Place.Place,
+  before: Run,
+  { request: { limit, offset }, rows }: Answer<Row>,
+  { last, lastRank, maxRank }: Known
+): Interpretation<never> => {
+  const behind = offset + last + 1
+  // Rows that were given after the last known one stand behind it, unless they were deleted.
+  const missing = maxRank === place.recent.end - 1 ? 0 : place.recent.end - 1 - lastRank
+  const position = behind + missing
+  const isShort = rows.length < limit
+  const lastId = (rows[last] as Row).id
+  if (before.step._tag === "Confirm" && isShort && before.step.last === lastId) {
+    // Rows that arrived since stand before it. A server that cuts answers may have cut this one just there.
+    const isEnd = behind === place.position || (behind > place.position && before.cuts === 0)
+    if (isEnd) return { _tag: "End", walk: { place, run: before }, reason: "emptyAnswer" }
+  }
+  const isExpected = behind === place.position || position === place.position
+  if (isShort && (missing === 0 || isExpected)) {
+    const sure = !before.restless && behind === place.position
+    return again({ ...place, position: behind, fromHead: false }, before, { _tag: "Peek", sure, last: lastId })
+  }
+  const shift = position - place.position
+  const run = count(before, { jumps: shift > 0 ? 1 : 0 })
+  return again({ ...place, position, fromHead: false }, {
+    ...run,
+    restless: true,
+    // An answer was cut within the overlap: a smaller one leaves room for what follows.
+    overlap: before.step._tag === "Peek" ? Math.max(1, Math.floor(run.overlap / 2)) : run.overlap,
+    margin: before.step._tag === "Peek" ? 0 : run.margin,
+    extraLimit: Math.min(maxLimit, Math.max(run.extraLimit, shift))
+  })
+}
+
+/** Of the rows that were given last of their sessions, the one in an answer that was given last. */
+const sightingOf = ({ sessions }: Place.Place, { request: { offset }, rows }: Answer<Row>) => {
+  let sighting: Search.Sighting | undefined
+  const ranks = new Map([...sessions.values()].flatMap((ids, rank) => ids.map((id) => [id, rank] as const)))
+  for (const [index, { id }] of rows.entries()) {
+    const rank = ranks.get(id) ?? -1
+    if (rank >= (sighting?.rank ?? 0)) sighting = { id, rank, position: offset + index + 1 }
+  }
+  return sighting
+}
+
+/** No row is known: the place is elsewhere. */
+const lookElsewhere = (place: Place.Place, before: Run, answer: Answer<Row>): Interpretation<never> => {
+  const run = count({ ...before, restless: true }, { stepBacks: 1 })
+  const { request: asked, rows } = answer
+  // A step of half an answer shows what is before it and what is in it.
+  const step = Math.max(1, Math.floor(Math.min(rows.length < asked.limit ? rows.length : before.pageSize, 200) / 2))
+  const search =
+    before.step._tag === "Search" ? before.step.search : Search.start(asked.offset, step, Window.size(place.recent))
+  const next = Search.next(search, asked, rows.length, sightingOf(place, answer))
+  if (next.passes < 2) return again(place, run, { _tag: "Search", search: next })
+  // All of the list was looked at, and then once more. Every row that was given after the sighted one is gone.
+  if (next.sighting !== undefined) {
+    const { id, position } = next.sighting
+    return again({ ...place, position, recent: Window.add(place.recent, [id]) }, run)
+  }
+  if (place.forgot) return stall({ place, run }, "anchorLost")
+  return again({ ...place, position: 0, fromHead: true }, run)
+}
+
+/**
+ * Unknown rows stand behind a known one that was not given last, in whose second rows could arrive. If a later known row
+ * turns up behind them, they arrived, and are passed over. If none does, those were deleted, and all that was held is given.
+ */
+const hold = <A extends Row>(place: Place.Place, before: Run, answer: Answer<A>): Interpretation<A> => {
+  const { answers, next } = before.step._tag === "Hold" ? before.step : { answers: [], next: "more" as const }
+  // What was held came from the same server, so its rows are of the same type.
+  const held = answers as ReadonlyArray<Answer<A>>
+  const ids = new Set(held.flatMap(({ rows }) => rows.map(({ id }) => id)))
+  const seen = answer.rows.filter(({ id }) => ids.has(id)).length
+  const step = (answers: ReadonlyArray<Answer<A>>, next: "more" | "rest" | "again", run = before) =>
+    again(place, run, answers.length === 0 ? read : { _tag: "Hold", answers, next })
+  if (answer.rows.length === 0) return step(held, "again")
+  // Where the list moved away from what was held last, that is of no use any more.
+  if (held.length > 0 && seen === 0) return next === "rest" ? step(held, "more") : step(held.slice(0, -1), "more")
+  if (seen === answer.rows.length) return step(held, "rest")
+  // Holding more is as good as giving more.
+  const run = { ...before, idle: before.idle - 1 }
+  const all = [...held, answer]
+  return ids.size + answer.rows.length - seen < maxHeld ? step(all, "more", run) : release(place, run, all)
+}
+
+/** Gives what was held. */
+const release = <A extends Row>(
+  place: Place.Place,
+  run: Run,
+  answers: ReadonlyArray<Answer<A>>
+): Interpretation<A> => {
+  let walk: Walk = { place, run: { ...run, step: read } }
+  const given: Array<A> = []
+  for (const answer of answers) {
+    const known = find(walk.place, answer.rows)
+    if (known.last < 0 || known.last === answer.rows.length - 1) continue
+    const interpretation = give(walk.place, walk.run, answer, known, true)
+    walk = interpretation.walk
+    if (interpretation._tag === "Rows") for (const row of interpretation.rows) given.push(row)
+  }
+  return { _tag: "Rows", walk, rows: given }
+}
+
+/** The list ended behind what is held. If it still begins as it did, nothing moved meanwhile. */
+const releaseAtEnd = <A extends Row>(
+  place: Place.Place,
+  run: Run,
+  { rows }: Answer<A>,
+  held: ReadonlyArray<Answer<A>>
+): Interpretation<A> => {
+  const first = held[0]?.rows ?? []
+  const isSame = rows.length > 0 && rows.every(({ id }, index) => first[index] === undefined || first[index]?.id === id)
+  return isSame ? release(place, run, held) : again(place, run)
+}
+
+/**
+ * Whether the server ignores `offset`. Two pages that start with the same row make it likely, and the page at offset 0 is
+ * asked for. If that starts with the row as well, it does. If that holds a row that was never seen, rows had arrived, and it
+ * does not. Else a doubt is left, and too many doubts before there is a new row are proof.
+ */
+const checkOffset = (before: Walk, run: Run, { request: asked, rows }: Answer<Row>): Interpretation<never> | undefined => {
+  const { place } = before
+  const [head] = rows
+  if (before.run.ignoresOffset === "no" || head === undefined) return undefined
+  const proven = (): Interpretation<never> =>
+    // A server that ignores `limit` too has long given all it has.
+    run.ignoresLimit ? { _tag: "End", walk: { place, run }, reason: "wholeList" } : stall({ place, run }, "repeatedPages")
+  if (before.run.ignoresOffset === "probing") {
+    if (head.id === lastOf(before.run.pageStarts)?.id) return proven()
+    const known = rows.every(({ id }) => Window.rankOf(place.recent, id) !== undefined)
+    return again(
+      place,
+      known ? { ...run, ignoresOffset: "unknown", doubts: run.doubts + 1 } : { ...run, ignoresOffset: "no", doubts: 0 },
+      run.step
+    )
+  }
+  const alike = before.run.pageStarts.some(({ id, offset }) => id === head.id && offset !== asked.offset)
+  if (!alike || asked.offset === 0) return undefined
+  return run.doubts === maxDoubts ? proven() : again(place, { ...run, ignoresOffset: "probing" }, run.step)
+}
+
+/** Says what an answer means. */
+export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Interpretation<A> => {
+  const { place } = before
+  const { request: asked, rows } = answer
+  const { step } = before.run
+  const start = rows.slice(0, 1).map(({ id }) => ({ id, offset: asked.offset }))
+  const blind = isBlind(before.run)
+  const run: Run = {
+    ...before.run,
+    openUntil: before.run.openUntil ?? answer.answeredAt + openFor,
+    longest: Math.max(before.run.longest, rows.length),
+    ignoresLimit: before.run.ignoresLimit || rows.length > asked.limit,
+    pageStarts: [...before.run.pageStarts.filter(({ offset }) => offset !== asked.offset), ...start],
+    idle: before.run.idle + 1,
+    stats: { ...before.run.stats, requests: before.run.stats.requests + 1 }
+  }
+  if (rows.length === 0 && asked.offset === 0) return { _tag: "End", walk: { place, run }, reason: "emptyList" }
+  const repeated = checkOffset(before, run, answer)
+  if (repeated !== undefined) return repeated
+
+  const known = find(place, rows)
+  const planned = step._tag === "Read" ? Math.max(0, place.position - asked.offset) : known.count
+  const counted = count(run, {
+    duplicatesDropped: Math.max(0, known.count - planned),
+    tiesReordered: known.inversions + known.displaced.length
+  })
+  if (step._tag === "Hold" && step.next === "again") {
+    return releaseAtEnd(place, counted, answer, step.answers as ReadonlyArray<Answer<A>>)
+  }
+  const isNew = known.last < rows.length - 1 || known.displaced.length > 0
+  if (known.count > 0) {
+    if (isNew) {
+      const wasLast = known.maxRank === place.recent.end - 1
+      const isHeld = !wasLast && known.lastRank < place.openBelow && known.displaced.length === 0
+      return isHeld ? hold(place, counted, answer) : give(place, counted, answer, known)
+    }
+    return run.idle >= patience ? stall({ place, run: counted }, "noProgress") : nothingNew(place, counted, answer, known)
+  }
+  if (place.fromHead) return give(place, counted, answer, known)
+  if (run.idle >= patience) return stall({ place, run: counted }, "noProgress")
+  switch (step._tag) {
+    case "Peek":
+      if (rows.length > 0) {
+        const cut = { ...counted, cuts: run.cuts + 1, restless: true }
+        return isBlind(cut) ? give(place, cut, answer, known) : again(place, cut)
+      }
+      return step.sure
+        ? { _tag: "End", walk: { place, run }, reason: "emptyAnswer" }
+        : again(place, counted, { _tag: "Confirm", last: step.last })
+    case "Hold":
+      return hold(place, counted, answer)
+    default:
+      if (!blind || step._tag === "Confirm") return lookElsewhere(place, counted, answer)
+      // One row at a time is taken on trust. More than one leave room for an overlap, so they are asked for again with it.
+      if (rows.length === 1) return give(place, counted, answer, known)
+      return again(place, counted, rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "" })
+  }
+}

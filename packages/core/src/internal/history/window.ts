@@ -1,0 +1,67 @@
+/**
+ * The ids that were given last, in order. A window never changes: `add` makes another. The windows of a walk share one log,
+ * so a page costs its own ids and not a copy of the window.
+ */
+
+/** How many ids a window holds at most. */
+export const capacity = 512
+
+/** How many older ids the log may keep before the window is copied out of it. */
+const slack = 2048
+
+interface Log {
+  /** Ids and their ranks, which count up in the order in which the ids were given. */
+  readonly ranks: Map<string, number>
+  /** The rank of the first id in the log. */
+  readonly first: number
+  /** The rank of the next id. */
+  next: number
+}
+
+export interface Window {
+  readonly log: Log
+  /** The rank behind the last id. What the log holds from here on was added by other windows. */
+  readonly end: number
+}
+
+const makeLog = (ids: Iterable<string>, first: number): Log => {
+  const log: Log = { ranks: new Map(), first, next: first }
+  for (const id of ids) log.ranks.set(id, log.next++)
+  return log
+}
+
+export const make = (ids: Iterable<string> = []): Window => {
+  const log = makeLog(ids, 0)
+  return { log, end: log.next }
+}
+
+/** The rank of the first id in the window. */
+export const begin = ({ end, log }: Window): number => Math.max(log.first, end - capacity)
+
+export const size = (window: Window): number => window.end - begin(window)
+
+/** The rank of an id, if the window holds it. */
+export const rankOf = (window: Window, id: string): number | undefined => {
+  const rank = window.log.ranks.get(id)
+  return rank !== undefined && rank < window.end && rank >= begin(window) ? rank : undefined
+}
+
+/** All ids in order. */
+export const ids = (window: Window): ReadonlyArray<string> => {
+  const from = begin(window)
+  const found: Array<string> = []
+  for (const [id, rank] of window.log.ranks) if (rank >= from && rank < window.end) found.push(id)
+  return found
+}
+
+/** The window after more ids were given, none of which it holds. */
+export const add = (window: Window, more: ReadonlyArray<string>): Window => {
+  const { log } = window
+  const extend = log.next === window.end && log.ranks.size < slack && !more.some((id) => log.ranks.has(id))
+  if (!extend) {
+    const kept = ids(window)
+    return add({ log: makeLog(kept, window.end - kept.length), end: window.end }, more)
+  }
+  for (const id of more) log.ranks.set(id, log.next++)
+  return { log, end: log.next }
+}
