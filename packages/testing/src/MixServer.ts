@@ -12,13 +12,13 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { Fault, ListenError, type Options, type RequestRecord, type Running } from "./internal/mixServerModel.ts"
-import * as Mux from "./internal/mixServerMux.ts"
-import * as Node from "./internal/mixServerNode.ts"
-import * as Random from "./internal/mixServerRandom.ts"
-import * as Routes from "./internal/mixServerRoutes.ts"
-import * as SeedRows from "./internal/mixServerSeed.ts"
-import { Store } from "./internal/mixServerStore.ts"
+import { Fault, ListenError, type Options, type RequestRecord, type Running } from "./internal/mixServer/model.ts"
+import * as Mux from "./internal/mixServer/mux.ts"
+import * as Node from "./internal/mixServer/node.ts"
+import * as Random from "./internal/mixServer/random.ts"
+import * as Routes from "./internal/mixServer/routes.ts"
+import * as SeedRows from "./internal/mixServer/seed.ts"
+import { Store } from "./internal/mixServer/store.ts"
 
 export type {
   CallbackResult,
@@ -32,7 +32,7 @@ export type {
   Running,
   Seed,
   ToolCall
-} from "./internal/mixServerModel.ts"
+} from "./internal/mixServer/model.ts"
 export { Fault, ListenError }
 
 /**

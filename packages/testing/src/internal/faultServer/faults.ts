@@ -1,6 +1,6 @@
-import type { Reply } from "./faultServerModel.ts"
-import { chunkedCoding, type Dress, dressed, json, jsonType, length } from "./faultServerReplies.ts"
-import * as Steps from "./faultServerSteps.ts"
+import type { Reply } from "./model.ts"
+import { chunkedCoding, type Dress, dressed, json, jsonType, length } from "./replies.ts"
+import * as Steps from "./steps.ts"
 
 const sample = JSON.stringify([{ id: "a" }, { id: "b" }])
 

@@ -1,6 +1,6 @@
 import * as NodeHttp from "node:http"
 import * as Duration from "effect/Duration"
-import type { HeaderLine, Reply, Step } from "./faultServerModel.ts"
+import type { HeaderLine, Reply, Step } from "./model.ts"
 
 /** @internal */
 export const toBytes = (data: string | Uint8Array): Uint8Array => (typeof data === "string" ? Buffer.from(data) : data)

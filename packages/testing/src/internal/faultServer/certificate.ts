@@ -1,5 +1,5 @@
 import * as NodeCrypto from "node:crypto"
-import type { Options } from "./faultServerModel.ts"
+import type { Options } from "./model.ts"
 
 /** What `tls.TLSSocket` needs, as PEM. */
 export interface Identity {

@@ -1,6 +1,6 @@
-import type { Generation, MessageExtras, NewMessage, NewSession } from "./mixServerModel.ts"
-import type { Random } from "./mixServerRandom.ts"
-import { Timeline } from "./mixServerTimeline.ts"
+import type { Generation, MessageExtras, NewMessage, NewSession } from "./model.ts"
+import type { Random } from "./random.ts"
+import { Timeline } from "./timeline.ts"
 
 /** A stored message. */
 export interface Row {

@@ -1,11 +1,11 @@
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Either from "effect/Either"
-import { decode, type FieldType } from "./mixServerDecode.ts"
-import { marshal } from "./mixServerJson.ts"
-import type { Generation } from "./mixServerModel.ts"
-import * as Reply from "./mixServerReply.ts"
-import type { Store } from "./mixServerStore.ts"
-import * as View from "./mixServerViews.ts"
+import { decode, type FieldType } from "./decode.ts"
+import { marshal } from "./json.ts"
+import type { Generation } from "./model.ts"
+import * as Reply from "./reply.ts"
+import type { Store } from "./store.ts"
+import * as View from "./views.ts"
 
 const bodies: Readonly<Record<Generation, Readonly<Record<string, FieldType>>>> = {
   "2025-09-11": { content: "string" },

@@ -1,7 +1,7 @@
 import * as NodeNet from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { ListenError } from "./faultServerModel.ts"
+import { ListenError } from "./model.ts"
 
 /** A server that is closed, with all its connections, when the scope closes. It does not listen yet. */
 export const make = (

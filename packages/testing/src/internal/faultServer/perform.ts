@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
-import type { Reply, Step } from "./faultServerModel.ts"
-import type { Peer } from "./faultServerPeer.ts"
-import { framed } from "./faultServerSteps.ts"
+import type { Reply, Step } from "./model.ts"
+import type { Peer } from "./peer.ts"
+import { framed } from "./steps.ts"
 
 /**
  * How a reply ended: it came to its last step, asked to keep the connection, closed it, left it to be reset at its next

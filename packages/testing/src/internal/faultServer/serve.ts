@@ -4,12 +4,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import * as Certificate from "./faultServerCertificate.ts"
-import * as Connection from "./faultServerConnection.ts"
-import * as Ledger from "./faultServerLedger.ts"
-import * as Listen from "./faultServerListen.ts"
-import type { ListenError, Options, Running, Script } from "./faultServerModel.ts"
-import * as Plan from "./faultServerPlan.ts"
+import * as Certificate from "./certificate.ts"
+import * as Connection from "./connection.ts"
+import * as Ledger from "./ledger.ts"
+import * as Listen from "./listen.ts"
+import type { ListenError, Options, Running, Script } from "./model.ts"
+import * as Plan from "./plan.ts"
 
 /**
  * Starts a server that answers by the script, until the scope closes: then every connection is closed and every delay

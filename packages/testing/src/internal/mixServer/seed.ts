@@ -1,6 +1,6 @@
-import type { MessageExtras, Seed } from "./mixServerModel.ts"
-import type { Random } from "./mixServerRandom.ts"
-import type { Store } from "./mixServerStore.ts"
+import type { MessageExtras, Seed } from "./model.ts"
+import type { Random } from "./random.ts"
+import type { Store } from "./store.ts"
 
 const titles = ["Sales dashboard", "Landing page", "Flaky tests", "Release notes", "Data clean-up"]
 

@@ -2,8 +2,8 @@ import * as NodeNet from "node:net"
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Listen from "./faultServerListen.ts"
-import { ListenError } from "./faultServerModel.ts"
+import * as Listen from "./listen.ts"
+import { ListenError } from "./model.ts"
 
 const host = "127.0.0.1"
 

@@ -1,7 +1,7 @@
 import * as NodeZlib from "node:zlib"
-import type { Reply } from "./faultServerModel.ts"
-import { type Dress, dressed, jsonType, length, whole } from "./faultServerReplies.ts"
-import * as Steps from "./faultServerSteps.ts"
+import type { Reply } from "./model.ts"
+import { type Dress, dressed, jsonType, length, whole } from "./replies.ts"
+import * as Steps from "./steps.ts"
 
 const gzipCoding = ["Content-Encoding", "gzip"] as const
 

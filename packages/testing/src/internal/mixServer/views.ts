@@ -1,7 +1,7 @@
 import * as DateTime from "effect/DateTime"
-import { type Json, marshal } from "./mixServerJson.ts"
-import type { CallbackResult, ToolCall } from "./mixServerModel.ts"
-import type { Row, Session } from "./mixServerStore.ts"
+import { type Json, marshal } from "./json.ts"
+import type { CallbackResult, ToolCall } from "./model.ts"
+import type { Row, Session } from "./store.ts"
 
 /** Go's `omitempty`: nothing, an empty text, zero, false and an empty list are not sent. */
 const orOmit = <A extends Json>(value: A | undefined): A | undefined =>

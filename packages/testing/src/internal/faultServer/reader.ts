@@ -1,6 +1,6 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { Peer } from "./faultServerPeer.ts"
+import type { Peer } from "./peer.ts"
 
 /** The client left before what was to be read had come. */
 export class Ended extends Data.TaggedError("Ended") {}

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
-import type { ReceivedRequest } from "./faultServerModel.ts"
-import { type Ended, Malformed, type Reader } from "./faultServerReader.ts"
+import type { ReceivedRequest } from "./model.ts"
+import { type Ended, Malformed, type Reader } from "./reader.ts"
 
 /** What the head of a request says. */
 export type Head = Pick<ReceivedRequest, "line" | "method" | "target" | "rawHeaders" | "headers"> & {

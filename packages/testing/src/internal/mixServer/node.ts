@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import { ListenError } from "./mixServerModel.ts"
+import { ListenError } from "./model.ts"
 
 /** A request with its whole body. */
 export interface Incoming {

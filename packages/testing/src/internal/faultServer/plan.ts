@@ -1,7 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { ReceivedRequest, Reply, Script } from "./faultServerModel.ts"
-import { text } from "./faultServerReplies.ts"
+import type { ReceivedRequest, Reply, Script } from "./model.ts"
+import { text } from "./replies.ts"
 
 /** What is decided when a head is complete: a reply, or to ask for one once the request is. */
 export type Planned =

@@ -1,5 +1,5 @@
-import type { HeaderLine, Reply } from "./faultServerModel.ts"
-import * as Steps from "./faultServerSteps.ts"
+import type { HeaderLine, Reply } from "./model.ts"
+import * as Steps from "./steps.ts"
 
 /**
  * How a ready-made reply is dressed. A header given here replaces the one the reply would add (`Content-Type`,

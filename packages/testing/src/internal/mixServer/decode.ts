@@ -1,5 +1,5 @@
 import * as Either from "effect/Either"
-import { scan } from "./mixServerScan.ts"
+import { scan } from "./scan.ts"
 
 /** The Go type of a field of a request body. */
 export type FieldType = "string" | "bool" | "[]string"

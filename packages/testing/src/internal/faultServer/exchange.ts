@@ -1,12 +1,12 @@
 import * as Effect from "effect/Effect"
-import type { Ledger } from "./faultServerLedger.ts"
-import type { ReceivedRequest, Reply } from "./faultServerModel.ts"
-import type { Peer } from "./faultServerPeer.ts"
-import { type Ending, perform } from "./faultServerPerform.ts"
-import type { Plan } from "./faultServerPlan.ts"
-import { type Ended, Malformed, type Reader } from "./faultServerReader.ts"
-import { text } from "./faultServerReplies.ts"
-import * as Request from "./faultServerRequest.ts"
+import type { Ledger } from "./ledger.ts"
+import type { ReceivedRequest, Reply } from "./model.ts"
+import type { Peer } from "./peer.ts"
+import { type Ending, perform } from "./perform.ts"
+import type { Plan } from "./plan.ts"
+import { type Ended, Malformed, type Reader } from "./reader.ts"
+import { text } from "./replies.ts"
+import * as Request from "./request.ts"
 
 /** One connection and what it shares with the others. */
 export interface Line {

@@ -2,8 +2,8 @@ import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
-import type { Incoming } from "./mixServerNode.ts"
-import * as Reply from "./mixServerReply.ts"
+import type { Incoming } from "./node.ts"
+import * as Reply from "./reply.ts"
 
 /** A handler of one method of one path. */
 export type Handler = Effect.Effect<

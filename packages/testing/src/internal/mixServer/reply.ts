@@ -1,5 +1,5 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { encode, type Json } from "./mixServerJson.ts"
+import { encode, type Json } from "./json.ts"
 
 const encoder = new TextEncoder()
 

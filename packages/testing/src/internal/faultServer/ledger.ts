@@ -2,7 +2,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { ReceivedRequest, Running } from "./faultServerModel.ts"
+import type { ReceivedRequest, Running } from "./model.ts"
 
 interface State {
   /** A Chunk, because appending to it does not copy: a soak test receives a hundred thousand requests. */

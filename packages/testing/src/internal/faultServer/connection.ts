@@ -1,12 +1,12 @@
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import * as Effect from "effect/Effect"
-import { conclude, exchange, type Line, type Next } from "./faultServerExchange.ts"
-import type { Ledger } from "./faultServerLedger.ts"
-import * as Peer from "./faultServerPeer.ts"
-import { perform } from "./faultServerPerform.ts"
-import type { Plan } from "./faultServerPlan.ts"
-import * as Reader from "./faultServerReader.ts"
+import { conclude, exchange, type Line, type Next } from "./exchange.ts"
+import type { Ledger } from "./ledger.ts"
+import * as Peer from "./peer.ts"
+import { perform } from "./perform.ts"
+import type { Plan } from "./plan.ts"
+import * as Reader from "./reader.ts"
 
 /** What all connections of a server share. */
 export interface Shared {
