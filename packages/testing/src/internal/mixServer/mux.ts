@@ -1,16 +1,26 @@
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Incoming } from "./node.ts"
 import * as Reply from "./reply.ts"
+
+/** Gives the body of the current request to the handler that wants it. */
+export class Body extends Context.Tag("@mix-effect/testing/MixServer/Body")<Body, () => Uint8Array>() {}
 
 /** A handler of one method of one path. */
 export type Handler = Effect.Effect<
   HttpServerResponse.HttpServerResponse,
   never,
-  HttpServerRequest.HttpServerRequest | HttpRouter.RouteContext
+  Body | HttpServerRequest.HttpServerRequest | HttpRouter.RouteContext
 >
+
+/** A response, and whether a handler read the body of the request. */
+export interface Answer {
+  readonly response: HttpServerResponse.HttpServerResponse
+  readonly bodyRead: boolean
+}
 
 /** The methods of a path; `*` takes all. */
 export type Methods = Readonly<Record<string, Handler>>
@@ -50,10 +60,13 @@ const route = (path: HttpRouter.PathInput, methods: Methods) => {
 }
 
 /** The whole application: CORS in front, then path cleaning, then the routes. */
-export const make = (routes: ReadonlyArray<readonly [HttpRouter.PathInput, Methods]>) =>
+export const make = (routes: ReadonlyArray<readonly [HttpRouter.PathInput, Methods]>, redirectStatus: 301 | 307) =>
   Effect.map(
     HttpRouter.toHttpApp(
-      routes.reduce<HttpRouter.HttpRouter>((router, [path, methods]) => route(path, methods)(router), HttpRouter.empty)
+      routes.reduce<HttpRouter.HttpRouter<never, Body>>(
+        (router, [path, methods]) => route(path, methods)(router),
+        HttpRouter.empty
+      )
     ).pipe(
       HttpRouter.withRouterConfig({
         ignoreTrailingSlash: false,
@@ -63,31 +76,43 @@ export const make = (routes: ReadonlyArray<readonly [HttpRouter.PathInput, Metho
       })
     ),
     (app) =>
-      (incoming: Incoming): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
-        if (incoming.method === "OPTIONS") return Effect.succeed(Reply.preflight)
+      (incoming: Incoming): Effect.Effect<Answer> => {
+        const unread = (response: HttpServerResponse.HttpServerResponse) =>
+          Effect.succeed({ response, bodyRead: false })
+        if (incoming.method === "OPTIONS") {
+          return unread(incoming.target === "*" ? Reply.serverOptions : Reply.preflight)
+        }
         const { path, query } = splitTarget(incoming.target)
-        if (/%(?![0-9a-fA-F]{2})/.test(path)) return Effect.succeed(Reply.badRequest)
+        if (/%(?![0-9a-fA-F]{2})/.test(path)) return unread(Reply.badRequest)
         const search = query === "" ? "" : `?${query}`
         const clean = cleanPath(path)
-        if (clean !== path) return Effect.succeed(Reply.redirect(incoming.method, clean + search))
+        if (clean !== path) return unread(Reply.redirect(redirectStatus, incoming.method, clean + search))
         // No pattern ends in a slash, and a wildcard never stands for an empty segment.
-        if (path.endsWith("/")) return Effect.succeed(Reply.muxNotFound)
+        if (path.endsWith("/")) return unread(Reply.muxNotFound)
         const request = HttpServerRequest.fromWeb(toWeb(incoming)).modify({
           // The router would take a semicolon for the start of the query.
           url: path.replaceAll(";", "%3B") + search
         })
+        let bodyRead = false
+        const takeBody = () => {
+          bodyRead = true
+          return incoming.body
+        }
         return app.pipe(
           Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+          Effect.provideService(Body, takeBody),
           Effect.scoped,
-          Effect.catchTag("RouteNotFound", () => Effect.succeed(Reply.muxNotFound))
+          Effect.catchTag("RouteNotFound", () => Effect.succeed(Reply.muxNotFound)),
+          Effect.map((response) => ({ response, bodyRead }))
         )
       }
   )
 
-const toWeb = ({ body, headers, method }: Incoming): Request =>
+const standardMethods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
+
+const toWeb = ({ headers, method }: Incoming): Request =>
   new Request("http://127.0.0.1/", {
-    // A web request cannot be a TRACE; PATCH is as unknown to every route.
-    method: method === "TRACE" ? "PATCH" : method,
-    headers: { ...headers },
-    body: method === "GET" || method === "HEAD" || body.length === 0 ? null : new Uint8Array(body)
+    // A web request cannot have every method. PATCH is as unknown to every route as the others are.
+    method: standardMethods.includes(method) ? method : "PATCH",
+    headers: { ...headers }
   })

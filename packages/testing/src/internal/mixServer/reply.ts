@@ -1,4 +1,5 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { EventStream } from "./eventStream.ts"
 import { encode, type Json } from "./json.ts"
 
 const encoder = new TextEncoder()
@@ -25,6 +26,10 @@ const bytes = (status: number, headers: Readonly<Record<string, string>>, body: 
 export const json = (status: number, body: Json) =>
   bytes(status, { ...inner, "content-type": "application/json" }, encode(body))
 
+/** JSON of a handler that leaves the outer layer's headers as they are. */
+export const outerJson = (status: number, body: Json) =>
+  bytes(status, { ...outer, "content-type": "application/json" }, encode(body))
+
 /** A handler's reply without a body. */
 export const noContent = HttpServerResponse.empty({ status: 204, headers: inner })
 
@@ -45,8 +50,11 @@ export const badRequest = bytes(
   "400 Bad Request"
 )
 
-/** The answer to every `OPTIONS`. */
+/** The answer to every `OPTIONS` of a path. */
 export const preflight = HttpServerResponse.empty({ status: 200, headers: outer })
+
+/** The answer to `OPTIONS *`, which no layer of the application sees. */
+export const serverOptions = HttpServerResponse.empty({ status: 200 })
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -59,11 +67,12 @@ const entities: Readonly<Record<string, string>> = {
 const htmlEscape = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
 
 /** The router's answer to a path that is not clean. Only `GET` is given a page to read. */
-export const redirect = (method: string, location: string) => {
+export const redirect = (status: 301 | 307, method: string, location: string) => {
   const headers = { ...outer, location }
-  if (method !== "GET" && method !== "HEAD") return HttpServerResponse.empty({ status: 301, headers })
-  const page = `<a href="${htmlEscape(location)}">Moved Permanently</a>.\n\n`
-  return bytes(301, { ...headers, "content-type": "text/html; charset=utf-8" }, method === "GET" ? page : "")
+  if (method !== "GET" && method !== "HEAD") return HttpServerResponse.empty({ status, headers })
+  const name = status === 301 ? "Moved Permanently" : "Temporary Redirect"
+  const page = `<a href="${htmlEscape(location)}">${name}</a>.\n\n`
+  return bytes(status, { ...headers, "content-type": "text/html; charset=utf-8" }, method === "GET" ? page : "")
 }
 
 const error = (code: number, type: string, message: string) => json(code, { error: { code, message, type } })
@@ -71,9 +80,6 @@ const error = (code: number, type: string, message: string) => json(code, { erro
 /** 400 for a field of the request. */
 export const validationError = (field: string, why: string) =>
   error(400, "validation_error", `Validation error for field '${field}': ${why}`)
-
-/** 400 for a request that is wrong as a whole. */
-export const badRequestError = (message: string) => error(400, "bad_request", message)
 
 /** 401. */
 export const unauthorized = (message: string) => error(401, "unauthorized", message)
@@ -87,3 +93,36 @@ export const sessionNotFound = (id: string) => notFound(`Session with ID '${id}'
 /** 500. */
 export const internalError = (operation: string, why: string) =>
   error(500, "internal_error", `Internal error during ${operation}: ${why}`)
+
+/** 404 for a message. */
+export const messageNotFound = (id: string) => notFound(`Message with ID '${id}' not found`)
+
+/** What a server without credentials for its language model says to a sent message. */
+export const authPrompt =
+  "⚠️ Not authenticated with Anthropic (Claude) (your preferred provider)\n\nChoose one option:\n" +
+  "•Authentication to connect your Anthropic (Claude) account\n•change your preferred provider"
+
+const streamHeaders = {
+  ...cors("Cache-Control"),
+  "cache-control": "no-cache",
+  connection: "keep-alive",
+  "content-type": "text/event-stream"
+}
+
+/** A stream of events. */
+export const eventStream = (body: EventStream) => HttpServerResponse.raw(body, { status: 200, headers: streamHeaders })
+
+/** The answer to a stream of no session. */
+export const streamRejected = HttpServerResponse.empty({ status: 400, headers: streamHeaders })
+
+const messageHeaders = {
+  ...cors("Content-Type"),
+  "access-control-allow-methods": "POST, OPTIONS"
+}
+
+/** The answer to a message for the open streams of a session, of which there may be none. */
+export const streamMessageTaken = (sessionId: string) =>
+  bytes(200, { ...messageHeaders, "content-type": "application/json" }, encode({ sessionId, status: "broadcasted" }))
+
+/** The answer to what is no message for a stream. */
+export const streamMessageRejected = (why: string) => bytes(400, { ...messageHeaders, ...plainText }, `${why}\n`)

@@ -1,24 +1,35 @@
-import type { Generation, MessageExtras, NewMessage, NewSession } from "./model.ts"
+import type { Traits } from "./generations.ts"
+import type { MessageExtras, NewMessage, NewSession } from "./model.ts"
 import type { Random } from "./random.ts"
 import { Timeline } from "./timeline.ts"
 
-/** A stored message. */
+/** A stored message. The agent rewrites its row while it works. */
 export interface Row {
   readonly id: string
   readonly sessionId: string
   readonly role: string
-  readonly userInput: string
-  readonly assistantResponse: string
-  readonly extras: MessageExtras | undefined
   readonly createdAt: number
+  userInput: string
+  assistantResponse: string
+  extras: MessageExtras | undefined
+  /** Absent while the row is being written. */
+  finishReason: string | undefined
+  model: string
+  updatedAt: number
+  /** The type of a part that the server cannot read. */
+  readonly unreadable: string | undefined
 }
 
 /** A stored session. Its rows are oldest first; rows of one second in order of insertion. */
-export interface Session {
+export interface Session extends Omit<NewSession, "id" | "title" | "createdAt"> {
   readonly id: string
-  readonly title: string
   readonly createdAt: number
   readonly rows: Array<Row>
+  title: string
+  updatedAt: number
+  promptTokens: number
+  completionTokens: number
+  cost: number
 }
 
 const extraKeys = [
@@ -40,24 +51,54 @@ const insertAscending = (rows: Array<Row>, row: Row): void => {
   rows.splice(index, 0, row)
 }
 
+const finishReasonOf = (role: string, { toolCalls = [] }: NewMessage): string | undefined => {
+  if (role !== "assistant") return "stop"
+  if (toolCalls.length === 0) return "end_turn"
+  return toolCalls.every((call) => call.finished) ? "tool_use" : undefined
+}
+
 /** The server's database, in memory. Times are whole epoch seconds and always given by the caller. */
 export class Store {
   private readonly byId = new Map<string, Session>()
   private readonly sessions = new Timeline<Session>()
   private readonly history = new Timeline<Row>()
+  /** Ids that callers chose. Those of the generator do not repeat. */
+  private readonly chosen = new Set<string>()
 
   constructor(
-    private readonly generation: Generation,
-    private readonly random: Random
+    private readonly traits: Traits,
+    private random: Random
   ) {}
+
+  /** From now on ids come from this generator. */
+  takeIdsFrom(random: Random): void {
+    this.random = random
+  }
+
+  newId(): string {
+    let id = this.random.uuid()
+    while (this.chosen.has(id)) id = this.random.uuid()
+    return id
+  }
+
+  /** A shorter id, as a language model gives to a tool call. */
+  newToolCallId(): string {
+    return `toolu_${this.newId().replaceAll("-", "").slice(0, 24)}`
+  }
 
   createSession(input: NewSession, now: number): Session {
     const known = input.id === undefined ? undefined : this.byId.get(input.id)
     if (known !== undefined) return known
+    const createdAt = input.createdAt ?? now
     const session: Session = {
-      id: input.id ?? this.random.uuid(),
+      ...input,
+      id: input.id ?? this.newId(),
       title: input.title ?? "",
-      createdAt: input.createdAt ?? now,
+      createdAt,
+      updatedAt: createdAt,
+      promptTokens: 0,
+      completionTokens: 0,
+      cost: 0,
       rows: []
     }
     this.byId.set(session.id, session)
@@ -74,24 +115,47 @@ export class Store {
     return true
   }
 
+  /** Removes the rows of a session behind one of them. */
+  rewind(session: Session, last: Row): void {
+    const gone = session.rows.splice(session.rows.indexOf(last) + 1)
+    this.history.remove(gone.filter((row) => row.role === "user"))
+  }
+
+  /** Throws where the id was used before, as a primary key does. */
   append(input: NewMessage, now: number): Row {
+    if (input.id !== undefined) {
+      if (this.chosen.has(input.id)) throw new Error(`MixServer: there was a message with the id ${input.id} before`)
+      this.chosen.add(input.id)
+    }
     const session = this.createSession({ id: input.sessionId }, now)
     const role = input.role ?? "user"
     const text = input.text ?? ""
     const assistant = role === "assistant"
-    const hidden = role === "tool" || (assistant && this.generation === "2025-09-11")
+    const createdAt = input.createdAt ?? now
     const row: Row = {
-      id: input.id ?? this.random.uuid(),
+      id: input.id ?? this.newId(),
       sessionId: session.id,
       role,
-      userInput: hidden ? "" : text,
+      userInput: role === "tool" || (assistant && !this.traits.repeatsText) ? "" : text,
       assistantResponse: input.assistantResponse ?? (assistant ? text : ""),
       extras: extraKeys.some((key) => input[key] !== undefined) ? input : undefined,
-      createdAt: input.createdAt ?? now
+      finishReason: "finishReason" in input ? input.finishReason : finishReasonOf(role, input),
+      model: input.model ?? "",
+      unreadable: input.unreadable,
+      createdAt,
+      updatedAt: createdAt
     }
     insertAscending(session.rows, row)
     if (role === "user") this.history.insert(row)
+    session.updatedAt = Math.max(session.updatedAt, createdAt)
     return row
+  }
+
+  /** Rewrites the text of an assistant row. */
+  write(row: Row, text: string, now: number): void {
+    row.assistantResponse = text
+    if (this.traits.repeatsText) row.userInput = text
+    row.updatedAt = now
   }
 
   session(id: string): Session | undefined {
