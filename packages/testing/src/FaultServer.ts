@@ -31,10 +31,10 @@
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
-import type { ListenError, Options, Running, Script } from "./internal/faultServerModel.ts"
-import { serve } from "./internal/faultServerServe.ts"
+import type { ListenError, Options, Running, Script } from "./internal/faultServer/model.ts"
+import { serve } from "./internal/faultServer/serve.ts"
 
-export { brotli, gzip, gzipBomb, gzipCorrupt, gzipTruncated } from "./internal/faultServerCodings.ts"
+export { brotli, gzip, gzipBomb, gzipCorrupt, gzipTruncated } from "./internal/faultServer/codings.ts"
 export {
   acceptThenClose,
   acceptThenReset,
@@ -50,7 +50,7 @@ export {
   stallMidBody,
   truncated,
   truncatedChunked
-} from "./internal/faultServerFaults.ts"
+} from "./internal/faultServer/faults.ts"
 export {
   type HeaderLine,
   ListenError,
@@ -61,7 +61,7 @@ export {
   type Running,
   type Script,
   type Step
-} from "./internal/faultServerModel.ts"
+} from "./internal/faultServer/model.ts"
 export {
   closeDelimited,
   type Dress,
@@ -72,8 +72,8 @@ export {
   redirect,
   status,
   text
-} from "./internal/faultServerReplies.ts"
-export { serve } from "./internal/faultServerServe.ts"
+} from "./internal/faultServer/replies.ts"
+export { serve } from "./internal/faultServer/serve.ts"
 export {
   atAccept,
   chunk,
@@ -90,8 +90,8 @@ export {
   resetOnReuse,
   stall,
   write
-} from "./internal/faultServerSteps.ts"
-export { blackHoleUrl, refusedUrl } from "./internal/faultServerUnreachable.ts"
+} from "./internal/faultServer/steps.ts"
+export { blackHoleUrl, refusedUrl } from "./internal/faultServer/unreachable.ts"
 
 /**
  * A running fault server, for tests that share one through a layer.

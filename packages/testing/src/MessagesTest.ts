@@ -119,9 +119,16 @@ export const layer = (options: Options = {}): Layer.Layer<MessagesService | Mess
       const { fail = {}, messages = [] } = options
       let rows: ReadonlyArray<BackendMessage> = [...messages]
       const sent: Array<SendMessageRequest> = []
-      const newId = () => MessageId.make(`test-message-${rows.length + 1}`)
-      const append = (...more: ReadonlyArray<BackendMessage>) => {
-        rows = [...rows, ...more]
+      // Ids of deleted rows are not given again.
+      const used = new Set<string>(messages.map((message) => message.id))
+      let count = 0
+      const newId = (): MessageId => {
+        const id = MessageId.make(`test-message-${++count}`)
+        return used.has(id) ? newId() : id
+      }
+      const append = (message: BackendMessage) => {
+        used.add(message.id)
+        rows = [...rows, message]
       }
       const echo = ({ text }: SendMessageRequest): BackendMessage => ({
         id: newId(),

@@ -12,13 +12,28 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { Fault, ListenError, type Options, type RequestRecord, type Running } from "./internal/mixServerModel.ts"
-import * as Mux from "./internal/mixServerMux.ts"
-import * as Node from "./internal/mixServerNode.ts"
-import * as Random from "./internal/mixServerRandom.ts"
-import * as Routes from "./internal/mixServerRoutes.ts"
-import * as SeedRows from "./internal/mixServerSeed.ts"
-import { Store } from "./internal/mixServerStore.ts"
+import * as AgentRuns from "./internal/mixServer/agent.ts"
+import * as Events from "./internal/mixServer/events.ts"
+import { traits as traitsOf } from "./internal/mixServer/generations.ts"
+import {
+  type AgentRequest,
+  Fault,
+  ListenError,
+  type Options,
+  type RequestRecord,
+  type Running,
+  StreamFault
+} from "./internal/mixServer/model.ts"
+import * as Mux from "./internal/mixServer/mux.ts"
+import * as Node from "./internal/mixServer/node.ts"
+import * as Random from "./internal/mixServer/random.ts"
+import * as Routes from "./internal/mixServer/routes.ts"
+import * as SeedRows from "./internal/mixServer/seed.ts"
+import * as Sessions from "./internal/mixServer/sessions.ts"
+import { Store } from "./internal/mixServer/store.ts"
+import * as StreamRoute from "./internal/mixServer/streamRoute.ts"
+import { Streams } from "./internal/mixServer/streams.ts"
+import { echo } from "./MixAgent.ts"
 
 export type {
   CallbackResult,
@@ -31,9 +46,10 @@ export type {
   RequestRecord,
   Running,
   Seed,
+  StreamFrame,
   ToolCall
-} from "./internal/mixServerModel.ts"
-export { Fault, ListenError }
+} from "./internal/mixServer/model.ts"
+export { Fault, ListenError, StreamFault }
 
 /**
  * The running server of `layer`.
@@ -72,13 +88,41 @@ const fixedResponse = (fault: Extract<Fault, { readonly _tag: "Respond" }>) =>
  */
 export const serve = (options: Options = {}): Effect.Effect<Running, ListenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const generation = options.generation ?? "2025-09-25"
+    const traits = traitsOf[options.generation ?? "2025-09-25"]
     const random = Random.make(options.seed?.random ?? 0)
-    const store = new Store(generation, random)
-    SeedRows.fill(store, random, options.seed ?? {}, yield* Routes.now)
-    const app = yield* Routes.make({ store, generation, authenticated: options.authenticated ?? true })
-    const records: Array<RequestRecord> = []
+    const store = new Store(traits, random)
+    SeedRows.fill(store, random, options.seed ?? {}, yield* AgentRuns.now)
+    // Without a seed of their own two servers of a process never give the same id to what happens while they run.
+    if (options.seed?.random === undefined) store.takeIdsFrom(Random.make(`server ${++servers}`))
+
+    let { faults, streamFaults } = options
     const started = yield* Deferred.make<Running>()
+    let running: Running | undefined
+    const streams = new Streams({ buffer: options.streamBuffer ?? traits.streamBuffer, faults: () => streamFaults })
+    const script = (request: AgentRequest) => {
+      const { agent = echo } = options
+      if (typeof agent !== "function") return agent[Math.min(request.index, agent.length - 1)] ?? []
+      return running === undefined ? [] : agent(request, running)
+    }
+    const agent = AgentRuns.make({
+      store,
+      traits,
+      script,
+      broadcast: (sessionId, event) => streams.broadcast(event, sessionId),
+      scope: yield* Effect.scope
+    })
+    const authenticated = options.authenticated ?? true
+    const stream = StreamRoute.make({
+      store,
+      streams,
+      agent,
+      authenticated,
+      lifetime: options.streamLifetime ?? "10 minutes"
+    })
+    const sessions = Sessions.make({ store, streams, traits })
+    const redirectStatus = options.redirectStatus ?? 301
+    const app = yield* Routes.make({ store, traits, authenticated, agent, streams, stream, sessions, redirectStatus })
+    const records: Array<RequestRecord> = []
 
     const handle = (incoming: Node.Incoming): Effect.Effect<Node.Outgoing> =>
       Effect.gen(function* () {
@@ -87,35 +131,58 @@ export const serve = (options: Options = {}): Effect.Effect<Running, ListenError
         records.push(record)
         const { path, query } = Mux.splitTarget(incoming.target)
         const asked = { index, method: incoming.method, path, query: new URLSearchParams(query) }
-        const fault = yield* options.faults?.(asked, yield* Deferred.await(started)) ?? Effect.succeed(undefined)
+        const fault = yield* faults?.(asked, yield* Deferred.await(started)) ?? Effect.succeed(undefined)
 
         if (fault?._tag === "Stall") return yield* Effect.never
         if (fault?._tag === "Reset") return { response: undefined }
-        const response =
+        const { bodyRead, response } =
           fault?._tag === "Respond"
-            ? fixedResponse(fault)
+            ? { bodyRead: true, response: fixedResponse(fault) }
             : yield* Effect.provideService(app(incoming), Routes.CurrentFault, fault)
         if (options.latency !== undefined) yield* Effect.sleep(options.latency)
         records[index] = { ...record, status: response.status }
-        return fault?._tag === "Truncate" ? { response, cutAfter: fault.bytes } : { response }
+        if (fault?._tag === "Truncate") return { response, cutAfter: fault.bytes }
+        return { response, bodyLeft: !bodyRead && incoming.body.length > 0 }
       })
 
     const listening = yield* Node.listen(options.port ?? 0, handle)
-    const running: Running = {
+    const self: Running = {
       url: `http://127.0.0.1:${listening.port}`,
       requests: Effect.sync(() => records.slice()),
       requestCount: Effect.sync(() => records.length),
       connectionCount: Effect.sync(listening.connectionCount),
       aborted: Effect.sync(listening.aborted),
-      createSession: (session) => Effect.map(Routes.now, (now) => store.createSession(session ?? {}, now).id),
-      deleteSession: (id) => Effect.sync(() => store.deleteSession(id)),
-      append: (message) => Effect.map(Routes.now, (now) => store.append(message, now).id),
+      createSession: (session) => Effect.map(AgentRuns.now, (now) => sessions.add(session ?? {}, now).id),
+      deleteSession: (id) => Effect.sync(() => sessions.delete(id)),
+      append: (message) => Effect.map(AgentRuns.now, (now) => store.append(message, now).id),
+      importMessages: (count, message) =>
+        Effect.map(AgentRuns.now, (now) => Array.from({ length: count }, () => store.append(message, now).id)),
       messages: Effect.sync(() => store.historyIds()),
-      sessions: Effect.sync(() => store.listSessions().map((session) => session.id))
+      sessions: Effect.sync(() => store.listSessions().map((session) => session.id)),
+      runCount: agent.runCount,
+      awaitIdle: agent.awaitIdle,
+      streamCount: (sessionId) => Effect.sync(() => streams.of(sessionId).length),
+      closeStreams: ({ clean = false, sessionId } = {}) =>
+        Effect.sync(() => {
+          for (const stream of streams.of(sessionId)) stream.close(clean)
+        }),
+      emit: (event, data, sessionId) => Effect.sync(() => streams.broadcast(Events.custom(event, data), sessionId)),
+      setFaults: (next) =>
+        Effect.sync(() => {
+          faults = next
+        }),
+      setStreamFaults: (next) =>
+        Effect.sync(() => {
+          streamFaults = next
+        }),
+      restart: (downtime = 0) => Effect.zipRight(agent.crash, listening.restart(downtime))
     }
-    yield* Deferred.succeed(started, running)
-    return running
+    running = self
+    yield* Deferred.succeed(started, self)
+    return self
   })
+
+let servers = 0
 
 /**
  * `serve` as a layer.

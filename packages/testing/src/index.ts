@@ -5,4 +5,5 @@
  */
 export * as FaultServer from "./FaultServer.ts"
 export * as MessagesTest from "./MessagesTest.ts"
+export * as MixAgent from "./MixAgent.ts"
 export * as MixServer from "./MixServer.ts"

@@ -160,4 +160,27 @@ describe("MessagesTest", () => {
       assert.deepStrictEqual(yield* Effect.provide(MessagesTest.sent, layer), [])
     })
   )
+
+  it.effect("never gives an id twice", () =>
+    Effect.gen(function* () {
+      const messages = yield* MessagesService
+      const seen = new Set<string>()
+      for (let round = 0; round < 5; round++) {
+        yield* messages.send({ id: one, text: "Hello" })
+        yield* messages.send({ id: two, text: "Hello" })
+        for (const { id } of yield* messages.listSession({ id: one })) {
+          assert.isFalse(seen.has(id))
+          seen.add(id)
+        }
+        yield* MessagesTest.deleteSession(one)
+      }
+      assert.isFalse(seen.has("test-message-3"))
+    }).pipe(
+      Effect.provide(
+        MessagesTest.layer({
+          messages: [{ id: MessageId.make("test-message-3"), sessionId: two, role: "user", userInput: "" }]
+        })
+      )
+    )
+  )
 })

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as TestClock from "effect/TestClock"
 import * as MixServer from "../src/MixServer.ts"
-import { call, fixture, fixtureHead, head, post } from "./MixServerClient.ts"
+import { call, exchange, fixture, fixtureHead, head, post } from "./MixServerClient.ts"
 
 const sales = "7d2f7c1e-4b0a-4c55-9a43-0c6f0f6f3a11"
 const covers = "b1a4e0f2-93d7-4f8e-8d0f-5b6a2e9c7d22"
@@ -264,6 +267,8 @@ describe("MixServer lists", () => {
         assert.deepStrictEqual(yield* rows(`?limit=5&offset=${offset}`), all.slice(0, 5), offset)
       }
       assert.deepStrictEqual(yield* rows("?limit=%2B5"), all.slice(0, 5))
+      assert.deepStrictEqual(yield* rows("?limit=02"), all.slice(0, 2))
+      assert.deepStrictEqual(yield* rows("?limit=100000"), all)
       assert.deepStrictEqual(yield* rows("?limit=007&offset=-0"), all.slice(0, 7))
       assert.deepStrictEqual(yield* rows("?limit=3&limit=9&offset=2&offset=7&page=1"), all.slice(2, 5))
       assert.deepStrictEqual(yield* rows("?limit=&limit=5"), all.slice(0, 50))
@@ -325,6 +330,88 @@ describe("MixServer order", () => {
       assert.isFalse(yield* server.deleteSession(sales))
       assert.deepStrictEqual(yield* ids(server), ["b"])
       assert.deepStrictEqual(yield* server.sessions, [covers])
+    })
+  )
+})
+
+describe("MixServer stored rows", () => {
+  it.scoped("fails for ever on every list that holds a row it cannot read", () =>
+    Effect.gen(function* () {
+      const server = yield* serveWith([first, { ...second, unreadable: "video" }, third])
+      const message = (operation: string) => `Internal error during ${operation}: unknown part type: video`
+      const refused = (target: string) =>
+        Effect.map(call(server, target), ({ body, status }) => [status, JSON.parse(body).error?.message])
+      assert.deepStrictEqual(yield* refused("/api/messages/history"), [500, message("getting message history")])
+      assert.deepStrictEqual(yield* refused("/api/messages/history?limit=1&offset=1"), [
+        500,
+        message("getting message history")
+      ])
+      assert.deepStrictEqual(yield* refused(`/api/sessions/${sales}/messages`), [
+        500,
+        message("listing session messages")
+      ])
+      assert.deepStrictEqual(yield* refused(`/api/sessions/${sales}/export`), [500, message("exporting session")])
+      assert.deepStrictEqual(yield* ids(server, "?limit=1"), [third.id])
+      assert.deepStrictEqual(yield* ids(server, "?offset=2"), [first.id])
+      assert.strictEqual((yield* call(server, "/api/sessions")).status, 200)
+    })
+  )
+
+  it.scoped("imports rows of one second behind a known one", () =>
+    Effect.gen(function* () {
+      const server = yield* serveWith([user("known", "", 5), user("older", "", 4)])
+      const imported = yield* server.importMessages(3000, { sessionId: covers, text: "old", createdAt: 5 })
+      assert.lengthOf(new Set(imported), 3000)
+      assert.deepStrictEqual(yield* server.messages, ["known", ...imported, "older"])
+      assert.deepStrictEqual(yield* ids(server, "?limit=3"), ["known", ...imported.slice(0, 2)])
+    })
+  )
+
+  it.scoped("forks a session: its rows once more, in the present second", () =>
+    Effect.gen(function* () {
+      const server = yield* serveWith([first, answer, { sessionId: sales, role: "tool", createdAt: 12 }, second])
+      yield* TestClock.adjust("100 seconds")
+      const fork = (id: string, body: unknown) => post(server, `/api/sessions/${id}/fork`, body)
+      const forked = yield* fork(sales, { messageIndex: 3 })
+      assert.strictEqual(forked.status, 201)
+      const { id, title, userMessageCount } = JSON.parse(forked.body)
+      assert.deepStrictEqual([title, userMessageCount], ["Forked Session", 1])
+      const rows = JSON.parse(yield* list(server, `/api/sessions/${id}/messages`))
+      assert.deepStrictEqual(
+        rows.map((row: { readonly role: string; readonly userInput: string }) => [row.role, row.userInput]),
+        [
+          ["user", first.text],
+          ["assistant", answer.text],
+          ["tool", ""]
+        ]
+      )
+      assert.deepStrictEqual(yield* ids(server), [rows[0].id, second.id, first.id])
+      assert.strictEqual((yield* fork("nobody", { messageIndex: 1 })).status, 500)
+      assert.include((yield* fork(sales, { messageIndex: -1 })).body, "message index must be \\u003e= 0")
+      const newer = yield* MixServer.serve({ generation: "2026-02" })
+      assert.strictEqual((yield* post(newer, `/api/sessions/${sales}/fork`, {})).status, 404)
+    })
+  )
+
+  it.scoped("never gives an id twice", () =>
+    Effect.gen(function* () {
+      const one = yield* MixServer.serve({ seed: { messages: 5 } })
+      const two = yield* MixServer.serve({ seed: { messages: 5 } })
+      const seen = new Set<string>(yield* one.messages)
+      assert.lengthOf(seen, 5)
+      for (let round = 0; round < 20; round++) {
+        for (const server of [one, two]) {
+          const id = yield* server.append({ sessionId: "s" })
+          assert.isFalse(seen.has(id))
+          seen.add(id)
+        }
+        yield* one.deleteSession("s")
+        if (round === 10) yield* one.restart()
+      }
+      yield* one.append({ sessionId: "s", id: "mine" })
+      yield* one.deleteSession("s")
+      const again = yield* Effect.exit(one.append({ sessionId: "s", id: "mine" }))
+      assert.isTrue(Exit.isFailure(again) && Cause.isDie(again.cause))
     })
   )
 })
@@ -396,11 +483,83 @@ describe("MixServer routes", () => {
   it.scoped("answers a preflight", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve()
-      for (const target of [`/api/sessions/${sales}/messages`, "/nowhere", "*"]) {
+      for (const target of [`/api/sessions/${sales}/messages`, "/nowhere"]) {
         const response = yield* call(server, target, { method: "OPTIONS", headers: { origin: "http://localhost" } })
         assert.strictEqual(response.body, "")
         assert.deepStrictEqual(head(response), fixtureHead("67-http-preflight.http"))
       }
+    })
+  )
+
+  it.scoped("answers OPTIONS * without a header of its own", () =>
+    Effect.gen(function* () {
+      const server = yield* MixServer.serve()
+      const response = yield* call(server, "*", { method: "OPTIONS" })
+      assert.deepStrictEqual(head(response), { status: 200, headers: { "content-length": "0" } })
+    })
+  )
+
+  it.scoped("knows no list of methods: the router refuses what it does not have", () =>
+    Effect.gen(function* () {
+      const server = yield* MixServer.serve()
+      const send = (line: string) =>
+        Effect.map(exchange(server, `${line}\r\nHost: x\r\n\r\n`), ({ received }) => received)
+      for (const method of ["BREW", "get"]) {
+        const refused = yield* send(`${method} /api/messages/history?limit=1 HTTP/1.1`)
+        assert.match(refused, /^HTTP\/1\.1 405 Method Not Allowed\r\n/)
+        assert.include(refused, "\r\nAllow: GET, HEAD\r\n")
+        assert.isTrue(refused.endsWith(`\r\n\r\n${fixture("30-405-mux.txt")}`))
+      }
+      assert.match(yield* send("BREW /nowhere HTTP/1.1"), /^HTTP\/1\.1 404 Not Found\r\n/)
+      assert.match(yield* send("BREW /health HTTP/1.1"), /^HTTP\/1\.1 200 OK\r\n/)
+      assert.match(yield* send("no request at all"), /^HTTP\/1\.1 400 Bad Request\r\n/)
+      assert.deepStrictEqual(
+        (yield* server.requests).map(({ method, status }) => [method, status]),
+        [
+          ["BREW", 405],
+          ["get", 405],
+          ["BREW", 404],
+          ["BREW", 200]
+        ]
+      )
+    })
+  )
+
+  it.scoped("answers HTTP/1.0 as HTTP/1.0, and closes", () =>
+    Effect.gen(function* () {
+      const server = yield* MixServer.serve({ seed: { messages: 60 } })
+      const get = (path: string) => exchange(server, `GET ${path} HTTP/1.0\r\n\r\n`)
+      const short = yield* get("/api/messages/history?offset=60")
+      assert.match(short.received, /^HTTP\/1\.0 200 OK\r\n/)
+      assert.include(short.received, "\r\nContent-Length: 3\r\n")
+      assert.isTrue(short.received.endsWith("\r\n\r\n[]\n"))
+      const long = yield* get("/api/messages/history")
+      assert.notMatch(long.received, /Content-Length|Transfer-Encoding|Connection/)
+      assert.lengthOf(JSON.parse(long.received.split("\r\n\r\n")[1] ?? ""), 50)
+      assert.deepStrictEqual([short.code, long.code], [undefined, undefined])
+      assert.strictEqual(yield* server.aborted, 0)
+    })
+  )
+
+  it.scoped("sends the whole reply and then resets a connection whose body nobody read", () =>
+    Effect.gen(function* () {
+      const server = yield* MixServer.serve()
+      const send = (line: string) =>
+        exchange(server, `${line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{"title":"a"}`)
+      for (const [line, status] of [
+        ["PUT /api/sessions", 405],
+        ["POST /nowhere", 404],
+        ["POST /api/sessions/s/cancel", 200]
+      ] as const) {
+        const { code, received } = yield* send(line)
+        assert.match(received, new RegExp(`^HTTP/1\\.1 ${status} `))
+        assert.match(received, /\r\n\r\n.*\n$/)
+        assert.strictEqual(code, "ECONNRESET", line)
+      }
+      const read = yield* send("POST /api/sessions")
+      assert.match(read.received, /^HTTP\/1\.1 201 /)
+      assert.isUndefined(read.code)
+      assert.strictEqual(yield* server.aborted, 0)
     })
   )
 
@@ -453,6 +612,20 @@ describe("MixServer routes", () => {
       const page = yield* call(server, "//a?b=c&d")
       assert.strictEqual(page.body, '<a href="/a?b=c&amp;d">Moved Permanently</a>.\n\n')
       assert.strictEqual(page.headers["content-type"], "text/html; charset=utf-8")
+    })
+  )
+
+  it.scoped("redirects with a 307 as a server built with a newer Go", () =>
+    Effect.gen(function* () {
+      const server = yield* serveWith([first], { redirectStatus: 307 })
+      const page = yield* call(server, "//a?b=c&d")
+      assert.deepStrictEqual([page.status, page.body], [307, '<a href="/a?b=c&amp;d">Temporary Redirect</a>.\n\n'])
+      // Unlike a 301 it has the client send the body once more.
+      const response = yield* Effect.promise(() =>
+        fetch(`${server.url}//api/sessions/${sales}/messages`, { method: "POST", body: '{"text":"kept"}' })
+      )
+      assert.strictEqual(response.status, 200)
+      assert.include(yield* Effect.promise(() => response.text()), '"userInput":"kept"')
     })
   )
 
@@ -531,7 +704,9 @@ describe("MixServer sessions", () => {
   it.scoped("wants a title and nothing it does not know", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve()
-      assert.strictEqual((yield* post(server, "/api/sessions", {})).status, 400)
+      const untitled = yield* post(server, "/api/sessions", {})
+      assert.strictEqual(untitled.status, 400)
+      assert.include(untitled.body, "\"Validation error for field 'title': title is required\"")
       assert.include((yield* post(server, "/api/sessions", { title: "a", browserMode: "x" })).body, "unknown field")
     })
   )
@@ -541,6 +716,10 @@ describe("MixServer sessions", () => {
       const server = yield* MixServer.serve()
       const response = yield* call(server, "/health", { method: "PUT" })
       assert.strictEqual(response.status, 200)
+      assert.strictEqual(
+        response.headers["access-control-allow-headers"],
+        "Content-Type, Authorization, X-Requested-With"
+      )
       assert.deepStrictEqual(Object.keys(JSON.parse(response.body)), [
         "environment",
         "services",

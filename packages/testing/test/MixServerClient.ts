@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import * as Http from "node:http"
+import * as Net from "node:net"
 import * as Effect from "effect/Effect"
 
 /** A response as it came over the wire. */
@@ -55,10 +56,34 @@ export const call = (
 export const post = (server: { readonly url: string }, target: string, body: unknown) =>
   call(server, target, { method: "POST", body: JSON.stringify(body) })
 
-const wire = new URL("../../core/test/fixtures/wire/", import.meta.url)
+/** Sends bytes over a bare connection, and gives what came back until it was closed, and the error it was closed with. */
+export const exchange = (
+  server: { readonly url: string },
+  bytes: string
+): Effect.Effect<{ readonly received: string; readonly code: string | undefined }> =>
+  Effect.async((resume) => {
+    let received = ""
+    let code: string | undefined
+    const socket = Net.connect(Number(new URL(server.url).port), "127.0.0.1", () => socket.write(bytes))
+    socket.setEncoding("utf8")
+    socket.on("data", (chunk: string) => {
+      received += chunk
+    })
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      code = error.code
+    })
+    socket.on("close", () => resume(Effect.succeed({ received, code })))
+    return Effect.sync(() => socket.destroy())
+  })
+
+const folders = ["fixtures/wire/", "../../core/test/fixtures/wire/"].map((path) => new URL(path, import.meta.url))
 
 /** A sample of the real server, byte for byte. */
-export const fixture = (name: string): string => readFileSync(new URL(name, wire), "utf8")
+export const fixture = (name: string): string => {
+  const path = folders.map((folder) => new URL(name, folder)).find((url) => existsSync(url))
+  if (path === undefined) throw new Error(`There is no sample ${name}`)
+  return readFileSync(path, "utf8")
+}
 
 /** The head of a sample: its status, and its headers by lower-case name without those that differ by nature. */
 export const fixtureHead = (name: string) => {

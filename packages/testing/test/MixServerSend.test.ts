@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as MixAgent from "../src/MixAgent.ts"
 import * as MixServer from "../src/MixServer.ts"
-import { call, fixture, fixtureHead, head, post } from "./MixServerClient.ts"
+import { call, eventually, fixture, fixtureHead, head, post } from "./MixServerClient.ts"
 
 const sales = "7d2f7c1e-4b0a-4c55-9a43-0c6f0f6f3a11"
 const target = `/api/sessions/${sales}/messages`
@@ -159,12 +162,106 @@ describe("MixServer send, 2025-09-25", () => {
       const unknown = yield* post(server, target, { text: "/nope" })
       assert.deepStrictEqual([unknown.status, unknown.body], [404, fixture("26-error-404-command.json")])
       assert.include((yield* post(server, target, { text: "/etc/hosts says" })).body, "Command 'etc/hosts' not found")
-      for (const text of [" /help", "\n/help", "/", "/ help"]) {
+      for (const text of [" /help", "\n/help"]) {
         const indented = yield* post(server, target, { text })
         assert.strictEqual(indented.status, 400)
-        assert.include(indented.body, "Invalid slash command")
+        assert.include(indented.body, "Validation error for field 'content': Invalid slash command")
       }
+      // Only a blank ends the name.
+      for (const [text, name] of [
+        ["/", ""],
+        ["/ help", ""],
+        ["/help\nfoo", "help\\nfoo"],
+        ["/help\tfoo", "help\\tfoo"]
+      ] as const) {
+        const unnamed = yield* post(server, target, { text })
+        assert.strictEqual(unnamed.status, 404)
+        assert.include(unnamed.body, `Command '${name}' not found. Available commands: [`)
+      }
+      const { commands } = JSON.parse(JSON.parse(help.body).assistantResponse)
+      assert.deepInclude(commands, { name: "help", description: "Show <available> commands", usage: "/help" })
       assert.deepStrictEqual(yield* rows(server), [])
+    })
+  )
+
+  it.scoped("answers with the agent's first event, and cuts the run off", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({
+        agent: [
+          [MixAgent.say("Answer to", " the question."), MixAgent.silence],
+          [MixAgent.think("Hm."), MixAgent.say("42")],
+          [MixAgent.call({ name: "bash" }), MixAgent.say("42")],
+          [MixAgent.say("42"), MixAgent.pause("1 hour")],
+          []
+        ]
+      })
+      const sample = JSON.parse(fixture("10b-send-200-seed-first-event-only.json"))
+      const answers = ["Answer to", undefined, undefined, "42", undefined]
+      for (const assistantResponse of answers) {
+        const reply = yield* post(server, target, { text: question })
+        const last = (yield* rows(server)).at(-1)
+        const expected = assistantResponse === undefined ? sample : { ...sample, assistantResponse }
+        assert.deepStrictEqual([reply.status, JSON.parse(reply.body)], [200, { ...expected, id: last?.id }])
+        // What is stored is less than the reply said.
+        assert.isUndefined(last?.assistantResponse)
+        assert.strictEqual(yield* server.runCount, 0)
+      }
+      assert.deepStrictEqual(
+        (yield* rows(server)).map((row) => row.role),
+        answers.flatMap(() => ["user", "assistant"])
+      )
+    })
+  )
+
+  it.scoped("ends the run with a request that is given up", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const server = yield* serve({
+        agent: [[MixAgent.perform(Deferred.succeed(started, undefined)), MixAgent.silence]]
+      })
+      const sending = yield* Effect.fork(post(server, target, { text: question }))
+      yield* Deferred.await(started)
+      assert.strictEqual(yield* server.runCount, 1)
+      yield* Fiber.interrupt(sending)
+      yield* server.awaitIdle
+    })
+  )
+
+  it.scoped("refuses a busy session and an unknown one, and asks nothing of the agent", () =>
+    Effect.gen(function* () {
+      const started = yield* Deferred.make<void>()
+      const texts: Array<string> = []
+      const server = yield* serve({
+        agent: ({ text }) => {
+          texts.push(text)
+          return [MixAgent.perform(Deferred.succeed(started, undefined)), MixAgent.silence]
+        }
+      })
+      yield* Effect.fork(post(server, target, { text: "first" }))
+      yield* Deferred.await(started)
+      const busy = yield* post(server, target, { text: "second" })
+      assert.deepStrictEqual([busy.status, busy.body], [500, fixture("28-error-500-session-busy-seed.json")])
+      const unknown = yield* post(server, "/api/sessions/nobody/messages", { text: "third" })
+      assert.deepStrictEqual(
+        [unknown.status, unknown.body],
+        [500, fixture("27-error-500-send-missing-session-seed.json")]
+      )
+      assert.deepStrictEqual(texts, ["first"])
+      assert.lengthOf(yield* server.messages, 1)
+      assert.deepStrictEqual(yield* server.sessions, [sales])
+    })
+  )
+
+  it.scoped("answers an agent's failure with a 500, or with the prompt where it is about credentials", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({
+        agent: [[MixAgent.fail("overloaded")], [MixAgent.fail("401 Unauthorized")]]
+      })
+      const failed = yield* post(server, target, { text: question })
+      assert.strictEqual(failed.status, 500)
+      assert.include(failed.body, "Internal error during agent processing: overloaded")
+      const prompt = yield* post(server, target, { text: question })
+      assert.deepStrictEqual([prompt.status, prompt.body], [200, fixture("11-send-200-auth-prompt.json")])
     })
   )
 
@@ -179,8 +276,71 @@ describe("MixServer send, 2025-09-25", () => {
   )
 })
 
+describe("MixServer send, 2025-09-26", () => {
+  it.scoped("answers with the whole answer when the run is over, whoever waits", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const server = yield* serve({
+        generation: "2025-09-26",
+        agent: [[MixAgent.say("EMEA leads "), MixAgent.perform(Deferred.await(gate)), MixAgent.say("with 41%.")]]
+      })
+      const given = yield* Effect.fork(post(server, target, { text: question }))
+      yield* eventually(Effect.map(server.runCount, (count) => count === 1))
+      yield* Fiber.interrupt(given)
+      assert.strictEqual(yield* server.runCount, 1)
+      const waiting = yield* Effect.fork(post(server, target, { text: question }))
+      yield* Deferred.succeed(gate, undefined)
+      const response = yield* Fiber.join(waiting)
+      yield* server.awaitIdle
+      const stored = yield* rows(server)
+      const id = stored.filter((row) => row.role === "assistant").at(-1)?.id ?? ""
+      assert.strictEqual(
+        response.body,
+        fixture("10-send-200-seed.json").replace("f207c9d3-3be6-4c82-9d9c-51303f2e6d06", id)
+      )
+      assert.lengthOf(stored, 4)
+    })
+  )
+})
+
 describe("MixServer send, 2025-10-10", () => {
   const generation = "2025-10-10"
+
+  it.scoped("answers 202 before there is any row, and stores the rows one after the other", () =>
+    Effect.gen(function* () {
+      const gates = yield* Effect.replicateEffect(Deferred.make<void>(), 3)
+      const reached = yield* Effect.replicateEffect(Deferred.make<void>(), 3)
+      const stop = (index: number) => {
+        const [gate, mark] = [gates[index], reached[index]]
+        if (gate === undefined || mark === undefined) throw new Error("no such gate")
+        return MixAgent.perform(Effect.zipRight(Deferred.succeed(mark, undefined), Deferred.await(gate)))
+      }
+      const server = yield* serve({
+        generation,
+        agent: [[stop(0), MixAgent.received, stop(1), MixAgent.say("One "), MixAgent.say("two."), stop(2)]]
+      })
+      const shown = Effect.map(rows(server), (all) => all.map((row) => [row.role, row.userInput]))
+      const response = yield* post(server, target, { text: question })
+      assert.strictEqual(response.body, fixture("13-send-202.json"))
+      const seen = [yield* shown]
+      for (const [index, gate] of gates.entries()) {
+        yield* Deferred.await(reached[index] ?? gate)
+        seen.push(yield* shown)
+        yield* Deferred.succeed(gate, undefined)
+      }
+      yield* server.awaitIdle
+      seen.push(yield* shown)
+      const user = ["user", question]
+      assert.deepStrictEqual(seen, [
+        [],
+        [],
+        [user, ["assistant", ""]],
+        // Text is stored at the end of the turn.
+        [user, ["assistant", ""]],
+        [user, ["assistant", "One two."]]
+      ])
+    })
+  )
 
   it.scoped("answers 202 and stores the rows", () =>
     Effect.gen(function* () {
@@ -188,6 +348,7 @@ describe("MixServer send, 2025-10-10", () => {
       const response = yield* post(server, target, { text: question })
       assert.strictEqual(response.body, fixture("13-send-202.json"))
       assert.deepStrictEqual(head(response), fixtureHead("62-http-send-202.http"))
+      yield* server.awaitIdle
       const stored = yield* rows(server)
       assert.deepStrictEqual(
         stored.map((row) => row.role),

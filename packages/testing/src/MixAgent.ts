@@ -1,0 +1,174 @@
+/**
+ * What the agent of a `MixServer` says and does: scripts of steps that are played for a message that is sent. No language
+ * model is asked and no tool is run.
+ *
+ * @example
+ * import { MixAgent, MixServer } from "@mix-effect/testing"
+ *
+ * export const server = MixServer.layer({
+ *   generation: "2026-02",
+ *   agent: ({ text }) => [
+ *     MixAgent.think("The user wants a list."),
+ *     MixAgent.say("Let me ", "look."),
+ *     MixAgent.call({ name: "Bash", input: '{"command":"ls"}', duration: "2 seconds", result: "README.md\n" }),
+ *     MixAgent.say(`You asked: ${text}. `, "There is one file.")
+ *   ]
+ * })
+ *
+ * @since 0.2.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type { Json } from "./internal/mixServer/json.ts"
+import type { Agent } from "./internal/mixServer/model.ts"
+import { Step, type ToolUse, type Usage } from "./internal/mixServer/script.ts"
+
+export type { Agent, AgentRequest } from "./internal/mixServer/model.ts"
+export type { Permission, ToolUse, Usage } from "./internal/mixServer/script.ts"
+
+/**
+ * What the agent does for one message. A script that ends is a turn that ended well.
+ *
+ * The user's row is stored first and an empty assistant row right after it, unless the script says with `received` and
+ * `started` when.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Script = ReadonlyArray<Step>
+
+export type { Step }
+
+/**
+ * Thinks, in pieces as they come from the model.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const think = (...pieces: ReadonlyArray<string>): Step => Step.Think({ pieces })
+
+/**
+ * Writes text, in pieces as they come from the model.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const say = (...pieces: ReadonlyArray<string>): Step => Step.Say({ pieces })
+
+/**
+ * Calls tools, one after the other, and begins a new assistant row when their results are stored.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const call = (...calls: ReadonlyArray<ToolUse>): Step => Step.Call({ calls })
+
+/**
+ * Waits, by the `Clock` of the server.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const pause = (duration: Duration.DurationInput): Step => Step.Pause({ duration })
+
+/**
+ * Says nothing more until the run is cancelled.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const silence: Step = pause(Number.POSITIVE_INFINITY)
+
+/**
+ * Performs an effect: waits for a `Deferred` of the test, changes the server, cuts its streams.
+ *
+ * @example
+ * import { MixAgent, MixServer } from "@mix-effect/testing"
+ *
+ * // The stream is lost in the middle of the answer, and the run goes on.
+ * export const server = MixServer.layer({
+ *   agent: (_, server) => [
+ *     MixAgent.say("Half of "),
+ *     MixAgent.perform(server.closeStreams()),
+ *     MixAgent.say("the answer.")
+ *   ]
+ * })
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const perform = (effect: Effect.Effect<void>): Step => Step.Perform({ effect })
+
+/**
+ * Sends an event of any name and form to the streams.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const emit = (event: string, data: Json): Step => Step.Emit({ event, data })
+
+/**
+ * Tells the streams that the model's rate limit was met and that the server tries again.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const rateLimited = (
+  options: { readonly attempt?: number; readonly maxAttempts?: number; readonly retryAfter?: number } = {}
+): Step => Step.RateLimited({ attempt: 1, maxAttempts: 8, retryAfter: 60, ...options })
+
+/**
+ * Fails. Servers from October 10, 2025 on send the error twice; `again` is the second text if it differs.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const fail = (error: string, again = error): Step => Step.Fail({ error, again })
+
+/**
+ * Names the finish reason of the last row. Default: `"end_turn"`.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const stop = (reason: string): Step => Step.Stop({ reason })
+
+/**
+ * Counts tokens and cost for the current row and the session.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const use = (usage: Usage): Step => Step.Use({ usage })
+
+/**
+ * Gives the session another title, as the model does after the first message.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const retitle = (title: string): Step => Step.Retitle({ title })
+
+/**
+ * Stores the user's row here. Without this step it is stored before the script begins.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const received: Step = Step.Received()
+
+/**
+ * Stores the empty assistant row here. Without this step it is stored right after the user's.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const started: Step = Step.Started()
+
+/**
+ * Repeats the text, at once and in one piece: what a server does without an agent of its own.
+ *
+ * @since 0.2.0
+ * @category agents
+ */
+export const echo: Agent = ({ text }) => [say(`You said: ${text}`)]
