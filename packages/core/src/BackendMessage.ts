@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { compile, unsure } from "./internal/compile.ts"
+import { fromParseError, type Mismatch } from "./Mismatch.ts"
 
 /**
  * Identifies a session. Servers issue lower-case UUIDs and validate nothing, so any string can be made into one; a
@@ -234,4 +235,55 @@ export const decodeBackendMessages = (
 ): Either.Either<ReadonlyArray<BackendMessage>, ParseResult.ParseError> => {
   const decoded = decodeFast(json)
   return decoded === unsure ? decodeBySchema(json) : Either.right(decoded as ReadonlyArray<BackendMessage>)
+}
+
+/**
+ * A row of a list that cannot be read as a message.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface UnreadableRow {
+  /** Its place in the list that the server sent. */
+  readonly index: number
+  /** Its id and session, where they can be read. */
+  readonly id?: string | undefined
+  readonly sessionId?: string | undefined
+  /** What is wrong with it. */
+  readonly mismatch: Mismatch
+}
+
+const decodeRow = Schema.decodeUnknownEither(BackendMessage)
+
+/** The string at a key of what may be no object. */
+const stringAt = (value: unknown, key: string): string | undefined => {
+  const found: unknown =
+    typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined
+  return typeof found === "string" ? found : undefined
+}
+
+/**
+ * The same, but rows that cannot be read are left out, and `onUnreadable` is called for each. What is no list at all is a
+ * failure.
+ *
+ * @since 0.2.0
+ * @category decoding
+ */
+export const decodeReadableMessages = (
+  json: unknown,
+  onUnreadable: (row: UnreadableRow) => void
+): Either.Either<ReadonlyArray<BackendMessage>, ParseResult.ParseError> => {
+  const decoded = decodeBackendMessages(json)
+  if (Either.isRight(decoded) || !Array.isArray(json)) return decoded
+  const messages: Array<BackendMessage> = []
+  for (const [index, row] of json.entries()) {
+    const message = decodeRow(row)
+    if (Either.isRight(message)) messages.push(message.right)
+    else {
+      const id = stringAt(row, "id")
+      const sessionId = stringAt(row, "sessionId")
+      onUnreadable({ index, id, sessionId, mismatch: fromParseError(message.left) })
+    }
+  }
+  return Either.right(messages)
 }

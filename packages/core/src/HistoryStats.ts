@@ -20,8 +20,10 @@ export interface HistoryStats {
   readonly stepBacks: number
   /** Answers that held nothing new: messages had arrived, and the walk jumped ahead. */
   readonly jumps: number
-  /** Rows of one second that the server gave in another order than before: a sign that one may have been missed. */
+  /** Rows that changed places, as far as the overlap shows: a sign that one may have been missed. */
   readonly tiesReordered: number
+  /** Messages that were left out because they cannot be read. @since 0.2.0 */
+  readonly unreadable: number
 }
 
 /**
@@ -33,5 +35,6 @@ export const HistoryStats = Schema.Struct({
   duplicatesDropped: Schema.Int,
   stepBacks: Schema.Int,
   jumps: Schema.Int,
-  tiesReordered: Schema.Int
+  tiesReordered: Schema.Int,
+  unreadable: Schema.Int
 })

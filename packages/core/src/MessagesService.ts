@@ -6,10 +6,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { BackendMessage, SessionId } from "./BackendMessage.ts"
+import type { BackendMessage, SessionId, UnreadableRow } from "./BackendMessage.ts"
+import type { FollowHistoryOptions, HistoryPage, StreamHistoryOptions, Unreadable } from "./History.ts"
 import type { HistoryCursor } from "./HistoryCursor.ts"
-import type { FollowHistoryOptions, HistoryPage, StreamHistoryOptions } from "./History.ts"
 import * as followHistory from "./internal/history/followHistory.ts"
+import { skipUnreadable, warnOfUnreadable } from "./internal/history/skipUnreadable.ts"
 import * as streamHistory from "./internal/history/streamHistory.ts"
 import { outcomeOf } from "./internal/outcome.ts"
 import * as params from "./internal/params.ts"
@@ -50,9 +51,13 @@ export interface Service {
    * `streamHistory` is what reads it whole.
    */
   readonly getHistory: (options?: GetHistoryOptions) => Effect.Effect<ReadonlyArray<BackendMessage>, GetHistoryError>
-  /** All messages of a session, oldest first. Of a session that does not exist: none. */
+  /**
+   * All messages of a session, oldest first. Of a session that does not exist: none. `unreadable: "skip"` leaves out messages
+   * of a shape that cannot be read, with a warning for each. A row that the server itself cannot read makes it fail all the same.
+   */
   readonly listSession: (options: {
     readonly id: SessionId
+    readonly unreadable?: Unreadable | undefined
   }) => Effect.Effect<ReadonlyArray<BackendMessage>, ListSessionError>
   /**
    * Sends a message for the agent to process, and answers with the reply where the server gives one. Servers from October
@@ -87,13 +92,32 @@ export interface Service {
 }
 
 /**
+ * What to do about rows that cannot be read.
+ *
+ * @since 0.2.0
+ * @category options
+ */
+export interface ReadOptions {
+  /**
+   * Where this is given, leave out rows that cannot be read, and call it for each (`decodeReadableMessages` does). Else fail
+   * with a `ResponseDecodeError`.
+   */
+  readonly onUnreadable?: ((row: UnreadableRow) => void) | undefined
+}
+
+/**
  * What an implementation has to offer: the three operations. Their parameters have been checked.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Implementation extends Pick<Service, "listSession"> {
-  readonly getHistory: (options: GetHistoryOptions) => Effect.Effect<ReadonlyArray<BackendMessage>, GetHistoryError>
+export interface Implementation {
+  readonly getHistory: (
+    options: GetHistoryOptions & ReadOptions
+  ) => Effect.Effect<ReadonlyArray<BackendMessage>, GetHistoryError>
+  readonly listSession: (
+    options: { readonly id: SessionId } & ReadOptions
+  ) => Effect.Effect<ReadonlyArray<BackendMessage>, ListSessionError>
   /** May leave the `outcome` of its errors out: it follows from what they are. */
   readonly send: (request: SendMessageRequest) => Effect.Effect<BackendMessage, GetHistoryError | ReplyPending>
 }
@@ -140,19 +164,25 @@ export class MessagesService extends Context.Tag("@mix-effect/core/MessagesServi
    * @since 0.1.0
    */
   static make({ getHistory, listSession, send }: Implementation): Service {
-    const getPage = (request: GetHistoryOptions) => Effect.suspend(() => getHistory(request))
+    const getPage = (request: Required<GetHistoryOptions> & ReadOptions) => Effect.suspend(() => getHistory(request))
+    const pageBy = ({ unreadable }: StreamHistoryOptions) => (unreadable === "skip" ? skipUnreadable(getPage) : getPage)
     return {
       getHistory: (options = {}) => Effect.flatMap(params.checkGetHistory(options), getHistory),
-      listSession: (options) => Effect.flatMap(params.checkListSession(options), listSession),
+      listSession: (options) =>
+        Effect.flatMap(params.checkListSession(options), ({ id, unreadable }) =>
+          unreadable === "skip"
+            ? warnOfUnreadable((onUnreadable) => listSession({ id, onUnreadable }))
+            : listSession({ id })
+        ),
       send: (request) =>
         Effect.flatMap(params.checkSend(request), (checked) => Effect.mapError(send(checked), withOutcome)),
       streamHistory: (options = {}) =>
         Stream.unwrap(
-          Effect.map(params.checkStreamHistory(options), (checked) => streamHistory.messages(getPage, checked))
+          Effect.map(params.checkStreamHistory(options), (checked) => streamHistory.messages(pageBy(checked), checked))
         ),
       streamHistoryPages: (options = {}) =>
         Stream.unwrap(
-          Effect.map(params.checkStreamHistory(options), (checked) => streamHistory.pages(getPage, checked))
+          Effect.map(params.checkStreamHistory(options), (checked) => streamHistory.pages(pageBy(checked), checked))
         ),
       followHistory: (options = {}) =>
         Stream.unwrap(

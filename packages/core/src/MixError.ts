@@ -431,9 +431,9 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
     ...common,
     cursor: HistoryCursor,
     /**
-     * `repeatedPages`: the server gives the same page for every offset. `noProgress`: a hundred requests brought nothing
-     * new; the list grows faster than it is read. `anchorLost`: every row that was remembered is deleted. `maxPages`: there
-     * is more, and `maxPages` were read.
+     * `repeatedPages`: the server gives the same page for every offset. `noProgress`: 300 requests brought nothing new; the
+     * list grows faster than it is read. `anchorLost`: every row that was remembered is deleted. `maxPages`: there is more,
+     * and `maxPages` were read.
      */
     reason: Schema.Literal("repeatedPages", "noProgress", "anchorLost", "maxPages"),
     stats: HistoryStats
@@ -455,7 +455,7 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
 }
 
 /**
- * Under `strict`: messages of one second came in another order than before, so one may have been missed.
+ * Under `strict`: rows changed places while they were read, so one may have been missed.
  *
  * @since 0.1.0
  * @category errors
@@ -469,7 +469,7 @@ export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/
     return false
   }
   override get message(): string {
-    return line(this, "messages of one second changed places, and one may have been missed")
+    return line(this, "messages changed places while they were read, and one may have been missed")
   }
 }
 

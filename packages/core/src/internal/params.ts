@@ -42,7 +42,9 @@ const getHistory = Schema.Struct({
   offset: Schema.optional(integer(0, Number.MAX_SAFE_INTEGER))
 })
 
-const listSession = Schema.Struct({ id })
+const unreadable = Schema.optional(Schema.Literal("fail", "skip"))
+
+const listSession = Schema.Struct({ id, unreadable })
 
 const send = Schema.Struct({
   id,
@@ -61,7 +63,8 @@ const streamHistory = Schema.Struct({
   prefetch: Schema.optional(integer(0, 64)),
   from: Schema.optional(Schema.typeSchema(HistoryCursor)),
   maxPages: Schema.optional(integer(1, Number.MAX_SAFE_INTEGER)),
-  strict: Schema.optional(Schema.Boolean)
+  strict: Schema.optional(Schema.Boolean),
+  unreadable
 })
 
 const followHistory = Schema.Struct({
@@ -73,7 +76,7 @@ const followHistory = Schema.Struct({
   from: Schema.optional(Schema.typeSchema(HistoryCursor))
 })
 
-const unreadable: Mismatch.Mismatch = { path: "", expected: "readable", actual: "an object that throws when read" }
+const throwing: Mismatch.Mismatch = { path: "", expected: "readable", actual: "an object that throws when read" }
 
 /** Checks the argument of a call. What comes out holds the known keys that were set, and nothing else. */
 const check = <A, I>(operation: Operation, schema: Schema.Schema<A, I>) => {
@@ -86,7 +89,7 @@ const check = <A, I>(operation: Operation, schema: Schema.Schema<A, I>) => {
         if (Either.isRight(result)) return Effect.succeed(result.right)
         mismatch = Mismatch.fromParseError(result.left)
       } catch {
-        mismatch = unreadable
+        mismatch = throwing
       }
       return Effect.fail(
         new InvalidRequest({

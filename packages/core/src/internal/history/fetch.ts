@@ -4,17 +4,16 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { BackendMessage } from "../../BackendMessage.ts"
 import type { GetHistoryError } from "../../MixError.ts"
 import { Prefetching } from "../../Prefetching.ts"
-import type { Answer, Request } from "./page.ts"
+import type { Answer, Item, Request } from "./page.ts"
 import * as Walk from "./walk.ts"
 
 /** Reads one page. Retries and time limits are the reader's. */
-export type GetPage = (request: Request) => Effect.Effect<ReadonlyArray<BackendMessage>, GetHistoryError>
+export type GetPage = (request: Request) => Effect.Effect<ReadonlyArray<Item>, GetHistoryError>
 
 /** The answer that a walk wants next. */
-export type Fetch = (walk: Walk.Walk) => Effect.Effect<Answer<BackendMessage>, GetHistoryError>
+export type Fetch = (walk: Walk.Walk) => Effect.Effect<Answer<Item>, GetHistoryError>
 
 /** Milliseconds of the monotonic clock. */
 export const monotonicMillis: Effect.Effect<number> = Effect.clockWith((clock) =>
@@ -24,7 +23,7 @@ export const monotonicMillis: Effect.Effect<number> = Effect.clockWith((clock) =
 const ask = (getPage: GetPage, request: Request) =>
   Effect.flatMap(monotonicMillis, (askedAt) =>
     Effect.flatMap(getPage(request), (rows) =>
-      Effect.map(monotonicMillis, (answeredAt): Answer<BackendMessage> => ({ request, rows, askedAt, answeredAt }))
+      Effect.map(monotonicMillis, (answeredAt): Answer<Item> => ({ request, rows, askedAt, answeredAt }))
     )
   )
 
@@ -35,11 +34,10 @@ export const fetchPage =
 
 interface Flight {
   readonly request: Request
-  readonly fiber: Fiber.Fiber<Answer<BackendMessage>, GetHistoryError>
+  readonly fiber: Fiber.Fiber<Answer<Item>, GetHistoryError>
 }
 
-const isSame = (one: Request, other: Request | undefined) =>
-  one.offset === other?.offset && one.limit === other.limit
+const isSame = (one: Request, other: Request | undefined) => one.offset === other?.offset && one.limit === other.limit
 
 /**
  * Keeps up to `ahead` pages in flight behind the one that is wanted, as if the list stood still. When another page is wanted

@@ -1,5 +1,5 @@
 /** The walk as streams: asks for pages one by one, or a few ahead, and has `walk.ts` interpret them. */
-import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
@@ -7,10 +7,17 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { BackendMessage } from "../../BackendMessage.ts"
 import type { HistoryPage, StreamHistoryOptions } from "../../History.ts"
-import { annotate, type GetHistoryError, HistoryDrift, HistoryStalled, type StreamHistoryError } from "../../MixError.ts"
+import {
+  annotate,
+  type GetHistoryError,
+  HistoryDrift,
+  HistoryStalled,
+  type StreamHistoryError
+} from "../../MixError.ts"
 import * as Cursor from "./cursor.ts"
 import { type Fetch, fetchAhead, fetchPage, type GetPage } from "./fetch.ts"
 import * as Place from "./place.ts"
+import { isMessage, warn } from "./skipUnreadable.ts"
 import * as Walk from "./walk.ts"
 
 interface State {
@@ -69,12 +76,18 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
           switch (interpretation._tag) {
             case "Rows": {
               if (pages === maxPages) return stalled("maxPages")
-              const messages = interpretation.rows as NonEmptyReadonlyArray<BackendMessage>
-              const page = { messages, cursor: Cursor.fromPlace(place), stats }
-              return Effect.as(
-                Metric.increment(pagesRead),
-                Option.some<[HistoryPage, State]>([page, { walk: interpretation.walk, pages: pages + 1 }])
-              )
+              const messages = interpretation.rows.filter(isMessage)
+              const after = { walk: interpretation.walk, pages: pages + 1 }
+              const page = Arr.isNonEmptyReadonlyArray(messages)
+                ? Effect.as(
+                    Metric.increment(pagesRead),
+                    Option.some<[HistoryPage, State]>([{ messages, cursor: Cursor.fromPlace(place), stats }, after])
+                  )
+                : step(after)
+              const leftOut = interpretation.rows.filter((row) => "unreadable" in row)
+              return leftOut.length === 0
+                ? page
+                : Effect.zipRight(Effect.forEach(leftOut, warn, { discard: true }), page)
             }
             case "Again":
               return step({ pages, walk: interpretation.walk })

@@ -45,6 +45,7 @@ export interface Stats {
   readonly stepBacks: number
   readonly jumps: number
   readonly tiesReordered: number
+  readonly unreadable: number
 }
 
 /** What the next request is for. */
@@ -131,7 +132,7 @@ export const resume = (place: Place.Place, pageSize: number): Walk => ({
     pageStarts: [],
     doubts: 0,
     idle: 0,
-    stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
+    stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0, unreadable: 0 }
   }
 })
 
@@ -146,7 +147,9 @@ const isBlind = ({ cuts, longest }: Run) => longest === 1 && cuts > 0
 /** At most a quarter of an answer is spent on the overlap, or half where rows are being deleted. */
 const overlapOf = (run: Run): number => {
   const longest = reach(run)
-  return isBlind(run) && run.step._tag !== "Confirm" ? 0 : Math.max(1, Math.min(run.overlap + run.margin, Math.floor(longest / (run.margin > 0 ? 2 : 4))))
+  return isBlind(run) && run.step._tag !== "Confirm"
+    ? 0
+    : Math.max(1, Math.min(run.overlap + run.margin, Math.floor(longest / (run.margin > 0 ? 2 : 4))))
 }
 
 const readAt = (run: Run, position: number): Request => {
@@ -172,7 +175,10 @@ export const request = ({ place, run }: Walk): Request => {
       const { request, rows } = (next === "again" ? answers[0] : lastOf(answers)) as Answer<Row>
       if (next === "again") return request
       const end = request.offset + rows.length
-      return { offset: next === "rest" ? end : Math.max(0, end - Math.max(overlapOf(run), rows.length >> 2)), limit: maxLimit }
+      return {
+        offset: next === "rest" ? end : Math.max(0, end - Math.max(overlapOf(run), rows.length >> 2)),
+        limit: maxLimit
+      }
     }
     default:
       return readAt(run, place.position)
@@ -215,11 +221,12 @@ const find = ({ openBelow, recent }: Place.Place, rows: ReadonlyArray<Row>): Kno
   let maxRank = -1
   let count = 0
   let inversions = 0
-  let displaced: Array<number> = []
+  const displaced: Array<number> = []
   for (let index = 0; index < rows.length; index++) {
     const rank = Window.rankOf(recent, (rows[index] as Row).id)
     if (rank === undefined) continue
-    if (last >= 0 && lastRank >= openBelow) for (let between = last + 1; between < index; between++) displaced.push(between)
+    if (last >= 0 && lastRank >= openBelow)
+      for (let between = last + 1; between < index; between++) displaced.push(between)
     if (rank < lastRank) inversions++
     last = index
     lastRank = rank
@@ -237,17 +244,9 @@ const again = (place: Place.Place, run: Run, step: Step = read): Interpretation<
 const stall = (walk: Walk, reason: StallReason): Interpretation<never> => ({ _tag: "Stalled", walk, reason })
 
 const count = (run: Run, counts: Partial<Stats>): Run => {
-  const { stats } = run
-  return {
-    ...run,
-    stats: {
-      ...stats,
-      duplicatesDropped: stats.duplicatesDropped + (counts.duplicatesDropped ?? 0),
-      stepBacks: stats.stepBacks + (counts.stepBacks ?? 0),
-      jumps: stats.jumps + (counts.jumps ?? 0),
-      tiesReordered: stats.tiesReordered + (counts.tiesReordered ?? 0)
-    }
-  }
+  const stats: Record<keyof Stats, number> = { ...run.stats }
+  for (const [kind, more] of Object.entries(counts)) stats[kind as keyof Stats] += more
+  return { ...run, stats }
 }
 
 /** Gives the unknown rows behind the last known one, and those that changed places with known ones. */
@@ -277,7 +276,8 @@ const give = <A extends Row>(
   const isShort = rows.length < limit
   const openUntil = isHead ? answeredAt + openFor : (run.openUntil ?? answeredAt + openFor)
   const mayEnd = isShort && !isBlind(run) && (run.cuts === 0 || (run.cuts === 1 && rows.length < run.longest))
-  const counted = count(run, { duplicatesDropped: candidates - given.length })
+  const unreadable = given.filter((row) => row.unreadable !== undefined).length
+  const counted = count(run, { duplicatesDropped: candidates - given.length, unreadable })
   return {
     _tag: "Rows",
     rows: given,
@@ -331,14 +331,17 @@ const nothingNew = (
   }
   const shift = position - place.position
   const run = count(before, { jumps: shift > 0 ? 1 : 0 })
-  return again({ ...place, position, fromHead: false }, {
-    ...run,
-    restless: true,
-    // An answer was cut within the overlap: a smaller one leaves room for what follows.
-    overlap: before.step._tag === "Peek" ? Math.max(1, Math.floor(run.overlap / 2)) : run.overlap,
-    margin: before.step._tag === "Peek" ? 0 : run.margin,
-    extraLimit: Math.min(maxLimit, Math.max(run.extraLimit, shift))
-  })
+  return again(
+    { ...place, position, fromHead: false },
+    {
+      ...run,
+      restless: true,
+      // An answer was cut within the overlap: a smaller one leaves room for what follows.
+      overlap: before.step._tag === "Peek" ? Math.max(1, Math.floor(run.overlap / 2)) : run.overlap,
+      margin: before.step._tag === "Peek" ? 0 : run.margin,
+      extraLimit: Math.min(maxLimit, Math.max(run.extraLimit, shift))
+    }
+  )
 }
 
 /** Of the rows that were given last of their sessions, the one in an answer that was given last. */
@@ -394,11 +397,7 @@ const hold = <A extends Row>(place: Place.Place, before: Run, answer: Answer<A>)
 }
 
 /** Gives what was held. */
-const release = <A extends Row>(
-  place: Place.Place,
-  run: Run,
-  answers: ReadonlyArray<Answer<A>>
-): Interpretation<A> => {
+const release = <A extends Row>(place: Place.Place, run: Run, answers: ReadonlyArray<Answer<A>>): Interpretation<A> => {
   let walk: Walk = { place, run: { ...run, step: read } }
   const given: Array<A> = []
   for (const answer of answers) {
@@ -428,13 +427,19 @@ const releaseAtEnd = <A extends Row>(
  * asked for. If that starts with the row as well, it does. If that holds a row that was never seen, rows had arrived, and it
  * does not. Else a doubt is left, and too many doubts before there is a new row are proof.
  */
-const checkOffset = (before: Walk, run: Run, { request: asked, rows }: Answer<Row>): Interpretation<never> | undefined => {
+const checkOffset = (
+  before: Walk,
+  run: Run,
+  { request: asked, rows }: Answer<Row>
+): Interpretation<never> | undefined => {
   const { place } = before
   const [head] = rows
   if (before.run.ignoresOffset === "no" || head === undefined) return undefined
   const proven = (): Interpretation<never> =>
     // A server that ignores `limit` too has long given all it has.
-    run.ignoresLimit ? { _tag: "End", walk: { place, run }, reason: "wholeList" } : stall({ place, run }, "repeatedPages")
+    run.ignoresLimit
+      ? { _tag: "End", walk: { place, run }, reason: "wholeList" }
+      : stall({ place, run }, "repeatedPages")
   if (before.run.ignoresOffset === "probing") {
     if (head.id === lastOf(before.run.pageStarts)?.id) return proven()
     const known = rows.every(({ id }) => Window.rankOf(place.recent, id) !== undefined)
@@ -485,7 +490,9 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       const isHeld = !wasLast && known.lastRank < place.openBelow && known.displaced.length === 0
       return isHeld ? hold(place, counted, answer) : give(place, counted, answer, known)
     }
-    return run.idle >= patience ? stall({ place, run: counted }, "noProgress") : nothingNew(place, counted, answer, known)
+    return run.idle >= patience
+      ? stall({ place, run: counted }, "noProgress")
+      : nothingNew(place, counted, answer, known)
   }
   if (place.fromHead) return give(place, counted, answer, known)
   if (run.idle >= patience) return stall({ place, run: counted }, "noProgress")
@@ -504,6 +511,10 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       if (!blind || step._tag === "Confirm") return lookElsewhere(place, counted, answer)
       // One row at a time is taken on trust. More than one leave room for an overlap, so they are asked for again with it.
       if (rows.length === 1) return give(place, counted, answer, known)
-      return again(place, counted, rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "" })
+      return again(
+        place,
+        counted,
+        rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "" }
+      )
   }
 }
