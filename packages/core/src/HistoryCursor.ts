@@ -91,4 +91,4 @@ export const HistoryCursor: Schema.Schema<HistoryCursor, HistoryCursor.Encoded> 
     decode: (json) => internal.fromPlace(Place.decode(json)),
     encode: (cursor) => ({ version: 2, ...Place.encode(internal.toPlace(cursor)) }) as const
   }
-).annotations({ identifier: "HistoryCursor" }) as Schema.Schema<HistoryCursor, any> // the encoded form is opaque
+).annotations({ identifier: "HistoryCursor" }) as unknown as Schema.Schema<HistoryCursor, HistoryCursor.Encoded> // the encoded form is opaque
