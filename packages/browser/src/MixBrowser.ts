@@ -21,7 +21,7 @@
  */
 import { MessagesService, type Service } from "@mix-effect/core"
 import * as Engine from "@mix-effect/http/Engine"
-import type * as MixConfig from "@mix-effect/http/MixConfig"
+import * as MixConfig from "@mix-effect/http/MixConfig"
 import { RetryPolicy } from "@mix-effect/http/RetryPolicy"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -101,4 +101,4 @@ export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigErr
 export const layerConfig = (
   options: Config.Config.Wrap<Options>
 ): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.effect(MessagesService, Effect.flatMap(Config.unwrap(options), make))
+  Layer.effect(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))

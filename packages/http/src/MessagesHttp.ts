@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Engine from "./Engine.ts"
 import * as HttpClientEngine from "./internal/httpClientEngine.ts"
-import type * as MixConfig from "./MixConfig.ts"
+import * as MixConfig from "./MixConfig.ts"
 
 /**
  * Makes the service over the `HttpClient` in the environment. The client is taken as it is, but for three things: its own
@@ -67,4 +67,4 @@ export const layer = (
 export const layerConfig = (
   options: Config.Config.Wrap<MixConfig.Options>
 ): Layer.Layer<MessagesService, ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Layer.effect(MessagesService, Effect.flatMap(Config.unwrap(options), make))
+  Layer.effect(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))

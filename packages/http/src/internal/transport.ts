@@ -23,8 +23,11 @@ const hintOf = (code: string): string | undefined => {
   if (code.startsWith("UND_ERR_PRX_")) return "the proxy refused; see HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
   if (closed.test(code)) return "the scope of the client's layer is closed"
   if (code === "EMFILE" || code === "ENFILE") return "this process has too many files open"
+  // Only where a script has a location does an origin matter.
   if (code === "FETCH_FAILED")
-    return "the server may be down, or refuse this origin (CORS); the browser does not say which"
+    return "location" in globalThis
+      ? "the server may be down, or refuse this origin (CORS); the browser does not say which"
+      : "`fetch` does not say why; is the Mix backend running, and is the server url right?"
   if (code === "ECONNRESET" || code === "UND_ERR_SOCKET" || code === "EPIPE") return "the server or a proxy closed it"
   return undefined
 }
@@ -34,7 +37,7 @@ export const fromRequestError = (
   operation: Operation,
   address: string,
   { phase }: Progress,
-  { code }: EngineError
+  { code, hint: known }: EngineError
 ): ConnectionError | RequestTimeout => {
   const reached =
     phase === "connect" || neverConnected.test(code) || certificate.test(code) || tls.test(code) ? "connect" : "headers"
@@ -42,7 +45,7 @@ export const fromRequestError = (
     return new RequestTimeout({ operation, phase: reached, scope: "engine" })
   }
   const transient = !certificate.test(code) && !tls.test(code) && !closed.test(code) && !code.startsWith("UND_ERR_PRX_")
-  const hint = hintOf(code)
+  const hint = known ?? hintOf(code)
   return new ConnectionError({ operation, code, phase: reached, address, transient, ...(hint && { hint }) })
 }
 
