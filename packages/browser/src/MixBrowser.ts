@@ -1,7 +1,7 @@
 /**
  * The messages client for browsers, complete: `Effect.provide(MixBrowser.layer())` is all a page or a worker needs.
  *
- * Requests go out by `fetch`. A read carries no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
+ * Requests go out by `fetch`, reads with `cache: "no-store"`. A read sets no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
  * token and nearly every one of `headers` need one, and there Mix admits `Authorization` and `X-Requested-With` only. There is
  * no environment to read options from: what `options` leave out comes from the `ConfigProvider`, if there is one, then from
  * defaults.

@@ -17,9 +17,9 @@ import * as HttpClientEngine from "./internal/httpClientEngine.ts"
 import * as MixConfig from "./MixConfig.ts"
 
 /**
- * Makes the service over the `HttpClient` in the environment. The client is taken as it is, but for three things: its own
- * spans are off (the service writes its own, which hold no header), and so are the trace headers that come of them; and
- * redirects are not followed where it is `fetch`.
+ * Makes the service over the `HttpClient` in the environment. The client is taken as it is, with two exceptions. Its own spans
+ * are off (the service writes its own, which hold no header), and so are the trace headers that come with them. Over `fetch`,
+ * redirects are not followed and reads carry `cache: "no-store"`, unless a `FetchHttpClient.RequestInit` sets another `cache`.
  *
  * @since 0.1.0
  * @category constructors

@@ -10,6 +10,8 @@ import { FaultServer } from "@mix-effect/testing"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
 import { MixNode } from "../src/index.ts"
 
 interface Proxy {
@@ -139,6 +141,31 @@ describe("a proxy is used", () => {
       const variables = { HTTP_PROXY: new URL(proxy.url).host, NO_PROXY: "example.com;<-loopback>" }
       assert.deepStrictEqual(yield* withClient(variables, { serverUrl: server.url }, get), [])
       assert.deepStrictEqual(proxy.seen, [`GET ${server.url}/api/messages/history?limit=3`])
+    })
+  )
+
+  it.scopedLive("166 a token that goes to it in clear is warned of once, also where the server is this machine", () =>
+    Effect.gen(function* () {
+      const proxy = yield* serveProxy
+      const server = yield* FaultServer.serve(FaultServer.json([]))
+      const inside = yield* hidden
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => {
+        lines.push(String(message))
+      })
+      const warnings = (serverUrl: string, variables: Readonly<Record<string, string>>) =>
+        Effect.gen(function* () {
+          lines.length = 0
+          const bearerToken = Redacted.make("canary-91d0")
+          yield* withClient(variables, { serverUrl, bearerToken }, (messages) => Effect.repeatN(get(messages), 2))
+          assert.notInclude(lines.join(), "canary")
+          return lines.length
+        }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      const variables = { HTTP_PROXY: proxy.url }
+      assert.strictEqual(yield* warnings(server.url, variables), 0)
+      assert.strictEqual(yield* warnings(server.url, { ...variables, NO_PROXY: "<-loopback>" }), 1)
+      assert.include(lines[0], new URL(proxy.url).host)
+      assert.strictEqual(yield* warnings(inside.url, variables), 1)
     })
   )
 
