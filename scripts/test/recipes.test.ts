@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Certificate from "../../packages/testing/src/internal/faultServerCertificate.ts"
+import * as Certificate from "../../packages/testing/src/internal/faultServer/certificate.ts"
 import { collect, run } from "../snippets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
