@@ -81,6 +81,7 @@ export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
             onResponseStart(started, status, headers) {
               if (status < 200) return
               if (forwarder !== undefined && status === 407) {
+                progress.phase = "connect" // The proxy says that it forwarded nothing.
                 resume(Effect.fail(refused(forwarder, "407")))
                 return started.abort(abandoned)
               }
