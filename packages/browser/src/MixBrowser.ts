@@ -1,7 +1,7 @@
 /**
  * The messages client for browsers, complete: `Effect.provide(MixBrowser.layer())` is all a page or a worker needs.
  *
- * Requests go out by `fetch`. A read carries no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
+ * Requests go out by `fetch`, reads with `cache: "no-store"`. A read sets no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
  * token and nearly every one of `headers` need one, and there Mix admits `Authorization` and `X-Requested-With` only. There is
  * no environment to read options from: what `options` leave out comes from the `ConfigProvider`, if there is one, then from
  * defaults.
@@ -21,7 +21,7 @@
  */
 import { MessagesService, type Service } from "@mix-effect/core"
 import * as Engine from "@mix-effect/http/Engine"
-import type * as MixConfig from "@mix-effect/http/MixConfig"
+import * as MixConfig from "@mix-effect/http/MixConfig"
 import { RetryPolicy } from "@mix-effect/http/RetryPolicy"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -101,4 +101,4 @@ export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigErr
 export const layerConfig = (
   options: Config.Config.Wrap<Options>
 ): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.effect(MessagesService, Effect.flatMap(Config.unwrap(options), make))
+  Layer.effect(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))

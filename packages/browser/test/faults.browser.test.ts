@@ -2,12 +2,13 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { MessagesService } from "@mix-effect/core"
-import { RetryPolicy } from "@mix-effect/http"
+import { MessagesHttp, RetryPolicy } from "@mix-effect/http"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { MixBrowser } from "../src/index.ts"
 import * as FetchEngine from "../src/internal/fetchEngine.ts"
@@ -168,7 +169,94 @@ it.scopedLive("interruption of a send reaches the server too", () =>
   })
 )
 
+describe("163 a server whose replies may be cached for an hour", () => {
+  const cached = [
+    { kind: "json", value: [], headers: { "Cache-Control": "max-age=3600", ETag: '"1"' } },
+    { kind: "json", value: [{ id: "m1", sessionId: "s1", role: "user", userInput: "new" }] }
+  ] as const
+
+  const layers = {
+    MixBrowser: (serverUrl: string) => MixBrowser.layer({ serverUrl }),
+    MessagesHttp: (serverUrl: string) => Layer.provide(MessagesHttp.layer({ serverUrl }), FetchHttpClient.layer)
+  }
+  for (const [name, layer] of Object.entries(layers)) {
+    it.scopedLive(`${name}: each poll reaches it, without a preflight`, () =>
+      Effect.gen(function* () {
+        const server = yield* startFault(cached)
+        const messages = yield* MessagesService.pipe(Effect.provide(layer(server.url)), Effect.orDie)
+        assert.lengthOf(yield* messages.getHistory(), 0)
+        assert.lengthOf(yield* messages.getHistory(), 1)
+        assert.deepStrictEqual(
+          (yield* server.requests).map(({ headers, method }) => [method, headers["if-none-match"]]),
+          [
+            ["GET", undefined],
+            ["GET", undefined]
+          ]
+        )
+      })
+    )
+
+    it.scopedLive(`${name}: a RequestInit of the user's own wins, and the cache answers`, () =>
+      Effect.gen(function* () {
+        const server = yield* startFault(cached)
+        const messages = yield* MessagesService.pipe(
+          Effect.provide(layer(server.url)),
+          Effect.provideService(FetchHttpClient.RequestInit, { cache: "default" }),
+          Effect.orDie
+        )
+        assert.lengthOf(yield* messages.getHistory(), 0)
+        assert.lengthOf(yield* messages.getHistory(), 0)
+        assert.strictEqual(yield* server.requestCount, 1)
+      })
+    )
+  }
+})
+
+it.scopedLive("accept-encoding is the browser's own: no preflight, and not to blame for what fails", () =>
+  Effect.gen(function* () {
+    const server = yield* startFault([{ kind: "json", value: [] }])
+    const headers = { "accept-encoding": "identity" }
+    const messages = yield* service({ serverUrl: server.url, headers })
+    assert.deepStrictEqual(yield* messages.getHistory(), [])
+    const [request] = yield* server.requests
+    assert.strictEqual(request?.method, "GET")
+    assert.match(request?.headers["accept-encoding"] ?? "", /gzip/)
+    const down = yield* service({ serverUrl: yield* refusedUrl, headers })
+    assert.notMatch((yield* failure(once(down.getHistory()))).message, /preflight/)
+  })
+)
+
 describe("bodies", () => {
+  it.scopedLive("a Response without streams, as in React Native, is read by its text, and bounded", () =>
+    Effect.gen(function* () {
+      const options = { serverUrl: "http://127.0.0.1:9", requestTimeout: "100 millis" } as const
+      const messages = yield* service(options)
+      const small = yield* service({ ...options, maxResponseBytes: 10 })
+      const text = '[{"id":"m1","sessionId":"s1","role":"user","userInput":"\u00fc"}]'
+      const headers = new Headers({ "content-type": "application/json" })
+      const respond = (text: () => Promise<string>) => () => Promise.resolve({ status: 200, headers, text })
+      yield* replaced(
+        globalThis,
+        "fetch",
+        respond(() => Promise.resolve(text))
+      )
+      assert.strictEqual((yield* messages.getHistory())[0]?.userInput, "\u00fc")
+      matches(yield* failure(once(small.getHistory())), { _tag: "ResponseDecodeError", reason: "tooLarge" })
+      yield* replaced(
+        globalThis,
+        "fetch",
+        respond(() => new Promise(() => {}))
+      )
+      matches(yield* failure(once(messages.getHistory())), { _tag: "RequestTimeout", phase: "body" })
+      yield* replaced(
+        globalThis,
+        "fetch",
+        respond(() => Promise.reject(new TypeError("lost")))
+      )
+      matches(yield* failure(once(messages.getHistory())), { _tag: "ResponseDecodeError", reason: "truncated" })
+    })
+  )
+
   it.scopedLive("one that breaks off is truncated, and read again", () =>
     Effect.gen(function* () {
       const server = yield* startFault([{ kind: "truncated" }, { kind: "truncated" }, { kind: "json", value: [] }])
@@ -235,6 +323,12 @@ describe("108 fetch that is replaced by something worse", () => {
       () => Promise.resolve(new Proxy({}, { get: (_, name) => name !== "then" && fail() })),
       "UNKNOWN"
     ],
+    "gives what throws a TypeError: that is not from fetch": [
+      () =>
+        Promise.resolve(new Proxy({}, { get: (_, name) => name !== "then" && (undefined as never as () => void)() })),
+      "UNKNOWN"
+    ],
+    "throws a TypeError": [throwing(new TypeError("no")), "UNKNOWN"],
     "gives an object": [() => Promise.resolve({ ok: true }), "NO_RESPONSE"],
     "gives a body that was read": [() => Promise.resolve(reader()), "NO_RESPONSE"],
     "gives status 0, as one over XMLHttpRequest does for a server that is down": [

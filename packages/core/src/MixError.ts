@@ -93,6 +93,9 @@ const reply = {
   bodyKind: Schema.optional(Schema.Literal("text", "html", "empty", "other"))
 }
 
+/** Who else may have answered, such as a proxy on the way; only of a reply that is not in the server's own form. */
+const hint = Schema.optional(Schema.String)
+
 /** Where a request goes. The route is a template: no id ever stands in one. */
 interface Endpoint {
   readonly method: "GET" | "POST"
@@ -270,14 +273,16 @@ export class RateLimited extends httpError<RateLimited>()("RateLimited", reply) 
  */
 export class ServerError extends httpError<ServerError>()("ServerError", {
   ...reply,
-  status: Schema.Int
+  status: Schema.Int,
+  hint
 }) {
   /** 500, 502, 503 and 504 may pass; 501 and 505 will not. */
   get isRetryable(): boolean {
     return [500, 502, 503, 504].includes(this.status) && harmless(this)
   }
   override get message(): string {
-    return line(this, `the server failed (${this.status}${said(this.error)})`, wait(this.retryAfter))
+    const advice = [this.hint, wait(this.retryAfter)].filter((part) => part !== undefined).join("; ")
+    return line(this, `the server failed (${this.status}${said(this.error)})`, advice === "" ? undefined : advice)
   }
 }
 
@@ -290,6 +295,7 @@ export class ServerError extends httpError<ServerError>()("ServerError", {
 export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedStatus", {
   ...reply,
   status: Schema.Int,
+  hint,
   /** The beginning of the body, at most 2 KiB. */
   body: Schema.optional(Schema.String)
 }) {
@@ -300,7 +306,7 @@ export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedS
   override get message(): string {
     const redirect = this.status >= 300 && this.status < 400
     const what = redirect ? "a redirect, which is never followed" : "an unexpected status"
-    const advice = redirect ? "is the server url right, to the letter?" : foreignBody(this.bodyKind)
+    const advice = redirect ? "is the server url right, to the letter?" : (this.hint ?? foreignBody(this.bodyKind))
     return line(this, `${what} (${this.status}${said(this.error)})`, advice)
   }
 }

@@ -10,7 +10,7 @@
 import type { Service } from "@mix-effect/core"
 import type * as ConfigError from "effect/ConfigError"
 import * as Data from "effect/Data"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as service from "./internal/service.ts"
 import type * as MixConfig from "./MixConfig.ts"
 
@@ -59,6 +59,8 @@ export interface Reply {
   readonly status: number
   /** A header by its name in lower case; values of a repeated one are joined by `, `. */
   readonly header: (name: string) => string | undefined
+  /** Who else may have answered, such as a proxy: what errors say of a reply that is not in the server's own form. */
+  readonly hint?: string | undefined
   /** The body. Of one that is longer than `maxBytes` after decompression: its beginning, which is longer than that too. */
   readonly body: (maxBytes: number) => Effect.Effect<Body, EngineError>
 }
@@ -85,6 +87,8 @@ export interface Body {
 export class EngineError extends Data.TaggedError("EngineError")<{
   /** As in `ECONNREFUSED`; `UNKNOWN` where there is none. */
   readonly code: string
+  /** What to look at first, where the engine knows more than the code says. */
+  readonly hint?: string | undefined
 }> {}
 
 /**
@@ -95,16 +99,14 @@ export class EngineError extends Data.TaggedError("EngineError")<{
  */
 export type Engine = (request: Request, progress: Progress) => Effect.Effect<Reply, EngineError>
 
-/** Errors that come without a code: undici's parser, and `fetch` in browsers, which says no more than that it failed. */
-const codesByName: Readonly<Record<string, string>> = { HTTPParserError: "HPE_INVALID", TypeError: "FETCH_FAILED" }
-
 /** The first code in a chain of causes. Errors of other realms and of mocks are errors too: only properties are looked at. */
 const codeOf = (error: unknown, depth = 0): string | undefined => {
   if (typeof error !== "object" || error === null || depth > 6) return undefined
   const { cause, code, errors, name } = error as Record<string, unknown>
   if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
   const inner = codeOf(cause, depth + 1) ?? (Array.isArray(errors) ? codeOf(errors[0], depth + 1) : undefined)
-  return inner ?? (typeof name === "string" ? codesByName[name] : undefined)
+  // The parser of undici gives its errors no code.
+  return inner ?? (name === "HTTPParserError" ? "HPE_INVALID" : undefined)
 }
 
 /**
@@ -116,12 +118,51 @@ const codeOf = (error: unknown, depth = 0): string | undefined => {
 export const failure = (error: unknown): EngineError => new EngineError({ code: codeOf(error) ?? "UNKNOWN" })
 
 /**
+ * The same for an error of `fetch`, which in browsers says nothing but that it failed, by a `TypeError`: that is the code
+ * `FETCH_FAILED`.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const fetchFailure = (error: unknown): EngineError => {
+  const isTypeError = typeof error === "object" && error !== null && "name" in error && error.name === "TypeError"
+  return new EngineError({ code: codeOf(error) ?? (isTypeError ? "FETCH_FAILED" : "UNKNOWN") })
+}
+
+/**
+ * Options for reads over `fetch`: a reply from a cache would show an old history as the present one. Some versions of workerd
+ * know no such option and throw; there it is left out.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const fetchReadOptions = (): { readonly cache?: "no-store" } => {
+  try {
+    new Request("http://localhost/", { cache: "no-store" })
+    return { cache: "no-store" }
+  } catch {
+    return {}
+  }
+}
+
+/**
  * Makes the service over an engine, with the configuration, the retry policy and the telemetry that every layer has.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const toService: (
+export const toService = (
   engine: Engine,
   options?: MixConfig.Options
-) => Effect.Effect<Service, ConfigError.ConfigError> = service.make
+): Effect.Effect<Service, ConfigError.ConfigError> => service.make(() => Effect.succeed(engine), options)
+
+/**
+ * The same for an engine that depends on the configuration, such as on the server url.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const toServiceEffect: <R>(
+  makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
+  options?: MixConfig.Options
+) => Effect.Effect<Service, ConfigError.ConfigError, R> = service.make

@@ -14,12 +14,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Engine from "./Engine.ts"
 import * as HttpClientEngine from "./internal/httpClientEngine.ts"
-import type * as MixConfig from "./MixConfig.ts"
+import * as MixConfig from "./MixConfig.ts"
 
 /**
- * Makes the service over the `HttpClient` in the environment. The client is taken as it is, but for three things: its own
- * spans are off (the service writes its own, which hold no header), and so are the trace headers that come of them; and
- * redirects are not followed where it is `fetch`.
+ * Makes the service over the `HttpClient` in the environment. The client is taken as it is, with two exceptions. Its own spans
+ * are off (the service writes its own, which hold no header), and so are the trace headers that come with them. Over `fetch`,
+ * redirects are not followed and reads carry `cache: "no-store"`, unless a `FetchHttpClient.RequestInit` sets another `cache`.
  *
  * @since 0.1.0
  * @category constructors
@@ -67,4 +67,4 @@ export const layer = (
 export const layerConfig = (
   options: Config.Config.Wrap<MixConfig.Options>
 ): Layer.Layer<MessagesService, ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Layer.effect(MessagesService, Effect.flatMap(Config.unwrap(options), make))
+  Layer.effect(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
@@ -69,7 +70,7 @@ const maxTimer = 2 ** 31 - 1
 const invalid = (name: string, message: string) => ConfigError.InvalidData([name], message)
 
 const nonBlank = (name: string) =>
-  Config.string(name).pipe(Config.option, Config.map(Option.filter((s) => s.trim() !== "")))
+  read(Config.string(name).pipe(Config.option, Config.map(Option.filter((s) => s.trim() !== ""))))
 
 const checkUrl = (name: string, input: string): Effect.Effect<URL, ConfigError.ConfigError> => {
   const refuse = (why: string) => Effect.fail(invalid(name, `${why}; it looks like http://localhost:8088`))
@@ -115,7 +116,7 @@ const forbidden = new Set([
   "te",
   "trailer",
   "expect",
-  "accept-encoding"
+  "proxy-authorization"
 ])
 
 const checkHeader = (option: string, name: string, value: Redacted.Redacted<string>) => {
@@ -157,6 +158,24 @@ const checkHeaders = ({ headers = {}, ...options }: Options, token: Option.Optio
 /** `URL` has brought numeric addresses into their usual form; other names may begin with `127.` too. */
 const isLoopback = (hostname: string) =>
   hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
+
+/** Deno's words name the variable and the permission; others may hold values. */
+const unreadable = (defect: unknown): string =>
+  defect instanceof Error && /^(NotCapable|PermissionDenied)$/.test(defect.name)
+    ? defect.message
+    : "the source of the configuration cannot be read"
+
+/**
+ * Reads a `Config`, and fails with a `ConfigError` if its source throws. The environment does so under Deno, unless the
+ * program has permission to read it.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const read = <A>(config: Config.Config<A>): Effect.Effect<A, ConfigError.ConfigError> =>
+  Effect.catchAllDefect(config, (defect) =>
+    Effect.fail(ConfigError.SourceUnavailable([], unreadable(defect), Cause.die(defect)))
+  )
 
 /**
  * Checks options, and fills in what they leave out.

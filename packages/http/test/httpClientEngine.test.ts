@@ -1,17 +1,35 @@
 /** What any `HttpClient` does as an engine, beyond what the operations show. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
+import { MessagesService } from "@mix-effect/core"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Progress } from "../src/Engine.ts"
+import { MessagesHttp, RetryPolicy } from "../src/index.ts"
 import * as HttpClientEngine from "../src/internal/httpClientEngine.ts"
 import * as renderings from "./renderings.ts"
-import { type Answer, failure, noJitter, passing, scripted, stalledBody, withService } from "./scripted.ts"
+import {
+  type Answer,
+  environment,
+  failure,
+  matches,
+  noJitter,
+  passing,
+  scripted,
+  sessionId,
+  stalledBody,
+  withService
+} from "./scripted.ts"
 
 const request = { method: "GET", url: "http://localhost:8088/", headers: {} } as const
 
@@ -84,3 +102,139 @@ it.effect("of a client the spans and trace headers are off", () =>
     assert.deepStrictEqual(seen, [{}])
   })
 )
+
+it.effect("164 a header that is named like a member of every object is there only if the server sent it", () =>
+  Effect.gen(function* () {
+    const reply = yield* ask({ headers: { "x-one": "1" } }, new AbortController().signal)
+    for (const name of ["constructor", "__proto__", "tostring", "toString", "hasOwnProperty"]) {
+      assert.isUndefined(reply.header(name), name)
+    }
+    assert.strictEqual(reply.header("x-one"), "1")
+    const named = yield* ask({ headers: { constructor: "1" } }, new AbortController().signal)
+    assert.strictEqual(named.header("constructor"), "1")
+  })
+)
+
+describe("over fetch", () => {
+  type Fetch = typeof globalThis.fetch
+
+  /** A fetch that writes down its options. */
+  const recording = (answer: () => Promise<Response>) => {
+    const seen: Array<RequestInit> = []
+    const fetch: Fetch = (_, init = {}) => {
+      seen.push(init)
+      return answer()
+    }
+    return { fetch, seen }
+  }
+
+  const layerOf = (client: Layer.Layer<HttpClient.HttpClient>, fetch: Fetch) =>
+    MessagesHttp.layer().pipe(
+      Layer.provide(Layer.provide(client, Layer.succeed(FetchHttpClient.Fetch, fetch))),
+      Layer.provide(environment()),
+      Layer.orDie
+    )
+
+  const read = Effect.flatMap(MessagesService, (messages) => messages.getHistory())
+  const send = Effect.flatMap(MessagesService, (messages) => messages.send({ id: sessionId, text: "Hello" }))
+  const once = RetryPolicy.withRetryPolicy(RetryPolicy.none)
+  const empty = () => Promise.resolve(Response.json([]))
+
+  it.effect("163 reads are not answered from a cache, redirects are not followed", () =>
+    Effect.gen(function* () {
+      const { fetch, seen } = recording(empty)
+      yield* Effect.zipRight(read, Effect.exit(send)).pipe(Effect.provide(layerOf(FetchHttpClient.layer, fetch)))
+      assert.deepStrictEqual(
+        seen.map(({ cache, method, redirect }) => [method, cache, redirect]),
+        [
+          ["GET", "no-store", "manual"],
+          ["POST", undefined, "manual"]
+        ]
+      )
+    })
+  )
+
+  it.effect(
+    "163 a RequestInit of the user's own wins, wherever it is provided; redirects are not followed even so",
+    () =>
+      Effect.gen(function* () {
+        const init = Layer.succeed(FetchHttpClient.RequestInit, {
+          cache: "reload",
+          credentials: "include",
+          redirect: "follow"
+        })
+        const places = [
+          (fetch: Fetch) => layerOf(Layer.provide(FetchHttpClient.layer, init), fetch),
+          (fetch: Fetch) => Layer.provide(layerOf(FetchHttpClient.layer, fetch), init)
+        ]
+        for (const place of places) {
+          const { fetch, seen } = recording(empty)
+          yield* Effect.provide(read, place(fetch))
+          assert.deepInclude(seen[0], { cache: "reload", credentials: "include", redirect: "manual" })
+        }
+        const { fetch, seen } = recording(empty)
+        yield* read.pipe(Effect.provide(layerOf(FetchHttpClient.layer, fetch)), Effect.provide(init))
+        assert.deepInclude(seen[0], { cache: "reload", credentials: "include", redirect: "manual" })
+      })
+  )
+
+  it.effect("163 where the platform throws for the option it is left out", () =>
+    Effect.gen(function* () {
+      const { fetch, seen } = recording(empty)
+      const { Request } = globalThis
+      yield* Effect.acquireUseRelease(
+        Effect.sync(() => {
+          globalThis.Request = class {
+            constructor(_: string, init: RequestInit) {
+              // As workerd does before its compatibility date 2024-11-11.
+              if ("cache" in init) throw new Error("The 'cache' field on 'RequestInitializerDict' is not implemented.")
+            }
+          } as typeof Request
+        }),
+        () => Effect.provide(read, layerOf(FetchHttpClient.layer, fetch)),
+        () =>
+          Effect.sync(() => {
+            globalThis.Request = Request
+          })
+      )
+      assert.notProperty(seen[0], "cache")
+    })
+  )
+
+  it.effect("what is set for a request is gone after it", () =>
+    Effect.gen(function* () {
+      const { fetch } = recording(empty)
+      const after = yield* Effect.zipRight(read, FiberRef.get(FiberRef.currentContext)).pipe(
+        Effect.provide(layerOf(FetchHttpClient.layer, fetch))
+      )
+      assert.isTrue(Option.isNone(Context.getOption(after, FetchHttpClient.RequestInit)))
+    })
+  )
+
+  it.effect("164 only fetch says FETCH_FAILED; outside of browsers its hint is not about CORS", () =>
+    Effect.gen(function* () {
+      const { fetch } = recording(() => Promise.reject(new TypeError("fetch failed")))
+      const error = yield* failure(once(read).pipe(Effect.provide(layerOf(FetchHttpClient.layer, fetch))))
+      matches(error, { _tag: "ConnectionError", code: "FETCH_FAILED" })
+      assert.match(error.message, /is the Mix backend running/)
+      assert.notMatch(error.message, /CORS|browser/)
+    })
+  )
+
+  it.effect("a Response without streams, as in React Native, is read by its text, and bounded", () =>
+    Effect.gen(function* () {
+      const { fetch } = recording(() => {
+        const { headers, status } = Response.json([])
+        const response = { headers, status, type: "default", text: () => Promise.resolve('[{"id": "\u00fc"}]') }
+        return Promise.resolve(response as unknown as Response) // all that React Native has of it
+      })
+      const engine = yield* HttpClientEngine.make.pipe(
+        Effect.provide(Layer.provide(FetchHttpClient.layer, Layer.succeed(FetchHttpClient.Fetch, fetch)))
+      )
+      const reply = yield* engine({ ...request, signal: new AbortController().signal }, { phase: "headers" })
+      assert.deepStrictEqual(yield* reply.body(100), { text: '[{"id": "\u00fc"}]', byteLength: 14 })
+      const again = yield* engine({ ...request, signal: new AbortController().signal }, { phase: "headers" })
+      assert.isAbove((yield* again.body(4)).byteLength, 4)
+    })
+  )
+})

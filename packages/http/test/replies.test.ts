@@ -40,6 +40,19 @@ describe("what is read", () => {
     ["an empty list", json([])],
     ["75 a byte order mark", { headers: jsonType, body: "\ufeff[]" }],
     ["79 no content type", { body: "[]" }],
+    ...[
+      "",
+      " , ",
+      "APPLICATION/JSON;Charset=UTF-8",
+      "application/json, application/json",
+      "application/json; charset=utf-8, application/json; charset=utf-8",
+      "text/html, application/json",
+      'text/plain; a=", text/html", application/json; b="x, y; charset=latin1"',
+      "application/json,"
+    ].map((type): readonly [string, Answer] => [
+      `164 content type ${JSON.stringify(type)}: the last counts`,
+      { headers: { "content-type": type }, body: "[]" }
+    ]),
     [
       "80 application/problem+json; charset=utf-8",
       { headers: { "content-type": "application/problem+json; charset=utf-8" }, body: "[]" }
@@ -144,6 +157,15 @@ describe("16 what cannot be read says where and of what kind, never the value", 
       { headers: { "content-type": "text/plain" }, body: "[]" },
       { reason: "contentType", actual: "text" }
     ],
+    ...[
+      "application/json, text/html",
+      'application/json; a="x, text/html',
+      "application/json; charset=utf-16, text/x"
+    ].map((type): readonly [string, Answer, Record<string, unknown>] => [
+      `164 content type ${JSON.stringify(type)}`,
+      { headers: { "content-type": type }, body: "<" },
+      type.includes("a=") ? { reason: "malformed" } : { reason: "contentType" }
+    ]),
     [
       "77 another charset",
       { headers: { "content-type": "application/json; charset=utf-16" }, body: "[]" },
@@ -443,7 +465,8 @@ describe("errors", () => {
         [{ code: "ECONNRESET" }, "ECONNRESET"],
         [Object.assign(new TypeError("fetch failed"), { cause: { code: "ECONNREFUSED" } }), "ECONNREFUSED"],
         [new AggregateError([{ code: "ECONNREFUSED" }, { code: "ECONNREFUSED" }]), "ECONNREFUSED"],
-        [Object.assign(Object.create(null), { name: "TypeError" }), "FETCH_FAILED"],
+        [Object.assign(Object.create(null), { name: "TypeError" }), "UNKNOWN"],
+        [new TypeError("of a client that is not fetch"), "UNKNOWN"],
         ["text", "UNKNOWN"],
         [undefined, "UNKNOWN"],
         [null, "UNKNOWN"],

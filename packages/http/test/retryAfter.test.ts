@@ -40,7 +40,7 @@ describe("the wait before the next attempt", () => {
     ["55 the longest that is waited for", "60", 60_000],
     ["56 zero is at once", "0", 0],
     ["57 nothing said", {}, backoff],
-    ...["-5", "abc", "", " ", "1e1", "5abc", "1.5", "0x10", "+5", "1,", ",1", "Infinity", "NaN", "5 6", "\u00b2"].map(
+    ...["-5", "abc", "", " ", "1e1", "5abc", "1.5", "0x10", "+5", ",", "Infinity", "NaN", "5 6", "\u00b2"].map(
       (value): readonly [string, string, number] => [`58 ${JSON.stringify(value)} says nothing`, value, backoff]
     ),
     ["59 IMF-fixdate", "Wed, 21 Oct 2026 07:28:03 GMT", 3000],
@@ -55,6 +55,14 @@ describe("the wait before the next attempt", () => {
     ["64 of several the longest", "1, 5", 5000],
     ["64 of several the longest, whatever their order", "7,3, 1", 7000],
     ["64 one of them no number", "1, x", backoff],
+    ["164 one of them empty", ", 5", 5000],
+    ["164 a number and a date", `2, Wed, 21 Oct 2026 07:28:03 GMT`, 3000],
+    ["164 a date and a number", `Wed, 21 Oct 2026 07:28:03 GMT, 4`, 4000],
+    ["164 two dates", `Wed, 21 Oct 2026 07:28:03 GMT, Wednesday, 21-Oct-26 07:28:07 GMT`, 7000],
+    ["164 a date in the past and a number", `${nowLine}, 4`, 4000],
+    ["164 retry-after-ms twice", { "retry-after-ms": "100, 200", "retry-after": "1" }, 200],
+    ["164 Date twice", { "retry-after": "Wed, 21 Oct 2026 07:28:03 GMT", date: `${nowLine}, ${nowLine}` }, 3000],
+    ["164 an empty Date", { "retry-after": "Wed, 21 Oct 2026 07:28:03 GMT", date: "" }, 3000],
     [
       "65 a client whose clock is fast",
       { "retry-after": "Wed, 21 Oct 2026 06:00:05 GMT", date: "Wed, 21 Oct 2026 06:00:00 GMT" },

@@ -4,56 +4,98 @@
  * Connections are kept alive and reused, up to one for each call under way. When the layer's scope closes every connection
  * is closed with it.
  *
- * A proxy is taken from `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (in either case). What goes to a server url of `http` the
- * proxy forwards (requests in absolute form), so that a 403 or 502 of its own cannot be told from the server's; to a server
- * url of `https`, and where its own url is `https`, it opens a tunnel (`CONNECT`). Its credentials, as in
- * `http://user:password@proxy:3128`, go to the proxy alone, and stand in no error.
+ * Whether requests go through a proxy is decided once, when the layer is built, from `HTTP_PROXY`, `HTTPS_PROXY` and
+ * `NO_PROXY` (in either case). To a server url of `http` the proxy forwards requests; to one of `https` it opens a tunnel.
+ * The credentials of its url, as in `http://user:password@proxy:3128`, go to the proxy alone and appear in no error.
  *
  * @since 0.1.0
  */
 import { MessagesService, type Service } from "@mix-effect/core"
 import * as Engine from "@mix-effect/http/Engine"
-import type * as MixConfig from "@mix-effect/http/MixConfig"
+import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici"
+import { Agent, type Dispatcher, ProxyAgent } from "undici"
+import * as Proxy from "./internal/proxy.ts"
 import * as UndiciEngine from "./internal/undiciEngine.ts"
 
-/** A connection that never stands is the one thing that only the engine can time. */
-const agentOptions = { connect: { timeout: 10_000 } }
+/**
+ * Options of the layers: those of every client, and one that only Node.js has.
+ *
+ * @since 0.2.0
+ * @category options
+ */
+export interface Options extends MixConfig.Options {
+  /**
+   * The undici dispatcher that makes the requests, in place of the layer's own: for an own CA, client certificates, a unix
+   * socket, interceptors, or mocks. It decides about proxies, too: no variable is read. The layer does not close it.
+   */
+  readonly dispatcher?: Dispatcher | undefined
+}
 
-const variable = (name: string) =>
-  Config.string(name.toLowerCase()).pipe(
-    Config.orElse(() => Config.string(name)),
-    Config.option,
-    Config.map(Option.match({ onNone: () => "", onSome: (value) => value.trim() }))
+/** Lower case wins. A variable that is blank counts as unset. */
+const readVariable: Proxy.Read = (name) => {
+  const value = (name: string) =>
+    Config.string(name).pipe(
+      Config.map((value) => value.trim()),
+      Config.option,
+      Config.map(Option.getOrElse(() => ""))
+    )
+  return MixConfig.read(
+    Config.zipWith(value(name.toLowerCase()), value(name), (lower, upper) => (lower === "" ? upper : lower))
   )
+}
 
-const checkProxy = (name: string, url: string): Effect.Effect<void, ConfigError.ConfigError> =>
-  url === "" || (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))
-    ? Effect.void
-    : Effect.fail(ConfigError.InvalidData([name], "the proxy's url must begin with http:// or https://"))
+const isDispatcher = (value: unknown): value is Dispatcher =>
+  typeof value === "object" && value !== null && "dispatch" in value && typeof value.dispatch === "function"
 
-const makeDispatcher: Effect.Effect<Dispatcher, ConfigError.ConfigError> = Effect.gen(function* () {
-  const httpProxy = yield* variable("HTTP_PROXY")
-  const httpsProxy = yield* variable("HTTPS_PROXY")
-  const noProxy = yield* variable("NO_PROXY")
-  yield* checkProxy("HTTP_PROXY", httpProxy)
-  yield* checkProxy("HTTPS_PROXY", httpsProxy)
-  // The proxy agent reads the environment by itself for what it is not given: empty strings keep it from that.
-  return httpProxy === "" && httpsProxy === ""
-    ? new Agent(agentOptions)
-    : new EnvHttpProxyAgent({ ...agentOptions, httpProxy, httpsProxy, noProxy, proxyTunnel: false })
-})
+/** Connections of the layer's own, which are closed with its scope. */
+const ownDispatcher = (
+  proxy: Proxy.Proxy | undefined
+): Effect.Effect<Dispatcher, ConfigError.ConfigError, Scope.Scope> =>
+  Effect.suspend(() => {
+    // A connection that never stands is the one thing that only the engine can time.
+    const dispatcher: unknown =
+      proxy?.tunnel === true
+        ? new ProxyAgent({ uri: proxy.origin, ...(proxy.authorization && { token: proxy.authorization }) })
+        : new Agent({ connect: { timeout: 10_000 } })
+    // Bun replaces undici by an imitation that cannot dispatch.
+    return isDispatcher(dispatcher)
+      ? Effect.acquireRelease(Effect.succeed(dispatcher), () => Effect.promise(() => dispatcher.destroy()))
+      : Effect.fail(
+          ConfigError.Unsupported(
+            ["dispatcher"],
+            "this runtime replaces undici, which MixNode needs; use MixBrowser, or MessagesHttp with FetchHttpClient"
+          )
+        )
+  })
 
-const make = (options?: MixConfig.Options): Effect.Effect<Service, ConfigError.ConfigError, Scope.Scope> =>
-  Effect.acquireRelease(makeDispatcher, (dispatcher) => Effect.promise(() => dispatcher.destroy())).pipe(
-    Effect.flatMap((dispatcher) => Engine.toService(UndiciEngine.make(dispatcher), options))
-  )
+const makeEngine = ({ headers, url }: MixConfig.MixConfig, dispatcher: Dispatcher | undefined) =>
+  Effect.gen(function* () {
+    if (dispatcher === undefined) {
+      const proxy = yield* Proxy.choose(url, readVariable)
+      if (proxy?.tunnel === false && Proxy.isLoopback(url.hostname) && "authorization" in headers) {
+        // Of other servers of http the configuration has warned.
+        yield* Effect.logWarning(
+          `Credentials for ${url.host} go to the proxy ${proxy.address} without encryption`
+        ).pipe(
+          Effect.catchAllDefect(() => Effect.void) // of a logger that throws
+        )
+      }
+      return UndiciEngine.make(yield* ownDispatcher(proxy), proxy)
+    }
+    if (!isDispatcher(dispatcher)) {
+      return yield* Effect.fail(ConfigError.InvalidData(["dispatcher"], "must be a dispatcher of undici 7"))
+    }
+    return UndiciEngine.make(dispatcher)
+  })
+
+const make = ({ dispatcher, ...options }: Options = {}): Effect.Effect<Service, ConfigError.ConfigError, Scope.Scope> =>
+  Engine.toServiceEffect((config) => makeEngine(config, dispatcher), options)
 
 /**
  * `MessagesService` over connections of its own. A bad option or proxy variable is a `ConfigError` that names it, when the
@@ -74,7 +116,7 @@ const make = (options?: MixConfig.Options): Effect.Effect<Service, ConfigError.C
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: MixConfig.Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
+export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
   Layer.scoped(MessagesService, make(options))
 
 /**
@@ -93,6 +135,6 @@ export const layer = (options?: MixConfig.Options): Layer.Layer<MessagesService,
  * @category layers
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<MixConfig.Options>
+  options: Config.Config.Wrap<Options>
 ): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.scoped(MessagesService, Effect.flatMap(Config.unwrap(options), make))
+  Layer.scoped(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))

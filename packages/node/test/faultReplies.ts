@@ -428,7 +428,87 @@ const bodies: ReadonlyArray<Row> = [
   )
 ]
 
-export const replyRows: ReadonlyArray<Row> = [...statuses, ...waits, ...bodies]
+const twice = (name: string, first: string, second: string) =>
+  [
+    [name, first],
+    [name, second]
+  ] as const
+
+const singletons: ReadonlyArray<Row> = [
+  row(
+    164,
+    "Content-Type twice",
+    FaultServer.raw(
+      `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    ),
+    ok(1, [message])
+  ),
+  row(
+    164,
+    "Content-Type twice, of which the last is JSON",
+    asJson(body, ["Content-Type", "text/html, application/json"]),
+    ok(1, [message])
+  ),
+  row(
+    164,
+    "Content-Type twice, of which the last is HTML",
+    typed("application/json, text/html", "<p>"),
+    unreadable("contentType")
+  ),
+  row(164, "an empty Content-Type", typed("", body), ok(1, [message])),
+  row(164, "CONTENT-ENCODING: GZIP", asJson(zlib.gzipSync(body), ["CONTENT-ENCODING", "GZIP"]), ok(1, [message])),
+  row(164, "an empty Content-Encoding", asJson(body, ["Content-Encoding", ""]), ok(1, [message])),
+  row(164, "Content-Encoding: identity", asJson(body, ["Content-Encoding", "Identity"]), ok(1, [message])),
+  row(
+    164,
+    "Content-Encoding twice, and the body encoded twice",
+    asJson(zlib.brotliCompressSync(zlib.gzipSync(body)), ...twice("Content-Encoding", "gzip", "br")),
+    ok(1, [message])
+  ),
+  row(
+    164,
+    "Content-Encoding twice, and the body encoded once",
+    asJson(zlib.gzipSync(body), ...twice("Content-Encoding", "gzip", "gzip")),
+    unreadable("malformed")
+  ),
+  row(
+    164,
+    "deflate without the header of zlib",
+    asJson(zlib.deflateRawSync(body), ["Content-Encoding", "deflate"]),
+    ok(1, [message])
+  ),
+  row(
+    164,
+    "headers that are named like members of every object",
+    asJson(
+      body,
+      ["constructor", "x"],
+      ["constructor", "y"],
+      ["__proto__", "x"],
+      ["toString", "x"],
+      ["hasOwnProperty", ""]
+    ),
+    ok(1, [message])
+  ),
+  row(
+    164,
+    "Retry-After twice, once empty",
+    FaultServer.status(429, twice("Retry-After", "", "90")),
+    fails("RateLimited", 1, { retryAfter: 90_000 })
+  ),
+  row(
+    164,
+    "Retry-After twice, a number and a date",
+    FaultServer.status(429, [
+      ...twice("RETRY-AFTER", "90", "Wed, 21 Oct 2026 07:30:00 GMT"),
+      ["Date", date],
+      ["date", date]
+    ]),
+    fails("RateLimited", 1, { retryAfter: 120_000 })
+  )
+]
+
+export const replyRows: ReadonlyArray<Row> = [...statuses, ...waits, ...bodies, ...singletons]
 
 export const replyAbsent: ReadonlyArray<Absent> = [
   {

@@ -153,7 +153,7 @@ const open = (where: Where) => {
 export interface More {
   /** Default: `getHistory()`. */
   readonly call?: Call
-  readonly options?: MixConfig.Options
+  readonly options?: MixNode.Options
   /** Goes behind the server's url. */
   readonly prefix?: string
   /** The environment; empty by default. */

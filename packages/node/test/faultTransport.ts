@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import type { Dispatcher } from "undici"
 import { MixNode } from "../src/index.ts"
 import { type Absent, type Call, type Expected, limits, type More, play, type Row, row, send } from "./faultRow.ts"
 
@@ -272,14 +273,14 @@ const refusedThenUp = Effect.gen(function* () {
 })
 
 let refusals = 0
-const proxyRefuses = (code: number) =>
+const proxyRefuses = (code: number, serverUrl: string) =>
   Effect.gen(function* () {
     refusals = 0
     const proxy = yield* FaultServer.serve(FaultServer.status(code, [["Proxy-Authenticate", "Basic"]]))
     const call = Effect.flatMap(MessagesService, (messages) => messages.getHistory())
-    const env = ConfigProvider.fromMap(new Map([["HTTP_PROXY", proxy.url]]))
+    const env = ConfigProvider.fromMap(new Map([["HTTP_PROXY", new URL(proxy.url).host]]))
     return yield* call.pipe(
-      Effect.provide(at("https://mix.example")),
+      Effect.provide(at(serverUrl)),
       Effect.withConfigProvider(env),
       Effect.ensuring(
         Effect.map(proxy.requestCount, (count) => {
@@ -313,20 +314,93 @@ const surroundings: ReadonlyArray<Row> = [
     refusedThenUp,
     () => posts
   ),
-  ...[407, 502].map((code) =>
+  ...[403, 407, 502, 503].map((code) =>
     play(
-      107,
-      `a proxy that answers ${code}`,
+      [107, 166],
+      `a proxy that answers ${code} instead of opening a tunnel`,
       "getHistory()",
       {
         tag: "ConnectionError",
-        fields: { attempts: 1, isRetryable: false },
-        says: /proxy/,
+        fields: { attempts: 1, isRetryable: false, code: "UND_ERR_PRX_RESPONSE" },
+        says: new RegExp(`the proxy .* \\(HTTP_PROXY\\) answered ${code}`),
         requests: 1
       },
-      proxyRefuses(code),
+      proxyRefuses(code, "https://mix.invalid"),
       () => refusals
     )
+  ),
+  play(
+    [107, 166],
+    "a proxy that wants credentials for what it forwards",
+    "getHistory()",
+    {
+      tag: "ConnectionError",
+      fields: { attempts: 1, isRetryable: false, code: "UND_ERR_PRX_RESPONSE" },
+      says: /the proxy .* \(HTTP_PROXY\) answered 407/,
+      requests: 1
+    },
+    proxyRefuses(407, "http://mix.invalid"),
+    () => refusals
+  ),
+  ...(
+    [
+      [403, "UnexpectedStatus", 1],
+      [502, "ServerError", 4],
+      [503, "ServerError", 4]
+    ] as const
+  ).map(([status, tag, requests]) =>
+    play(
+      166,
+      `a proxy that answers ${status} for what it forwards`,
+      "getHistory()",
+      {
+        tag,
+        fields: { status, attempts: requests },
+        says: /it may be the answer of the proxy .* \(HTTP_PROXY\)/,
+        requests
+      },
+      proxyRefuses(status, "http://mix.invalid"),
+      () => refusals
+    )
+  ),
+  row(
+    166,
+    "a proxy that is down",
+    { url: Effect.succeed("http://mix.invalid") },
+    {
+      ...unreached("ConnectionError", 4, { code: "ECONNREFUSED", phase: "connect" }),
+      says: /the proxy 127\.0\.0\.1:9 \(HTTP_PROXY\) cannot be reached/
+    },
+    { env: { HTTP_PROXY: "127.0.0.1:9" } }
+  ),
+  row(166, "a proxy, and a server on this machine", empty, ok(1), { env: { HTTP_PROXY: "127.0.0.1:9" } }),
+  ...["<-loopback>,127.0.0.1", "<-loopback>;127.0.0.0/8", "<-loopback> * x"].map((NO_PROXY) =>
+    row(166, `NO_PROXY=${NO_PROXY}`, empty, ok(1), { env: { HTTP_PROXY: "127.0.0.1:9", NO_PROXY } })
+  ),
+  row(166, "a proxy variable that is broken and does not matter", empty, ok(1), {
+    env: { HTTPS_PROXY: "nonsense", HTTP_PROXY: "socks5://x:1", NO_PROXY: "127.0.0.1" }
+  }),
+  ...(
+    [
+      ["socks5://127.0.0.1:1080", /SOCKS proxies are not supported/],
+      ["nonsense", /not the url of a proxy/],
+      ["http://user:50%off@proxy:1", /written as %25/]
+    ] as const
+  ).map(([HTTP_PROXY, says]) =>
+    row(
+      166,
+      `HTTP_PROXY=${HTTP_PROXY}`,
+      { url: Effect.succeed("http://mix.invalid") },
+      { tag: "ConfigError", says, requests: 0 },
+      { env: { HTTP_PROXY } }
+    )
+  ),
+  row(
+    165,
+    "a dispatcher that is none",
+    empty,
+    { tag: "ConfigError", says: /must be a dispatcher of undici 7/, requests: 0 },
+    { options: { dispatcher: {} as unknown as Dispatcher } } // as from JavaScript
   ),
   row(
     134,
@@ -399,5 +473,12 @@ export const transportAbsent: ReadonlyArray<Absent> = [
   elsewhere(146, "a preflight that is refused", "browsers only"),
   elsewhere(147, "http from a page of https", "browsers only"),
   elsewhere(148, "a tracer or a logger that throws", "the call is unaffected; tested in @mix-effect/http"),
+  elsewhere(
+    163,
+    "a cache",
+    "this client has none; over fetch reads carry no-store: tested in @mix-effect/browser and http"
+  ),
+  elsewhere(165, "Bun, whose undici cannot dispatch", "a ConfigError when the layer is built; tested in bun.test.ts"),
+  elsewhere(165, "an environment that cannot be read", "a ConfigError; tested in dispatcher.test.ts"),
   elsewhere(150, "the retry budget is empty", "the last error with budgetExhausted; tested in @mix-effect/http")
 ]

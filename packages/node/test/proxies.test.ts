@@ -10,6 +10,8 @@ import { FaultServer } from "@mix-effect/testing"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Redacted from "effect/Redacted"
 import { MixNode } from "../src/index.ts"
 
 interface Proxy {
@@ -132,6 +134,55 @@ describe("a proxy is used", () => {
     })
   )
 
+  it.scopedLive("from a variable without a scheme, for this machine where NO_PROXY says <-loopback>", () =>
+    Effect.gen(function* () {
+      const proxy = yield* serveProxy
+      const server = yield* FaultServer.serve(FaultServer.json([]))
+      const variables = { HTTP_PROXY: new URL(proxy.url).host, NO_PROXY: "example.com;<-loopback>" }
+      assert.deepStrictEqual(yield* withClient(variables, { serverUrl: server.url }, get), [])
+      assert.deepStrictEqual(proxy.seen, [`GET ${server.url}/api/messages/history?limit=3`])
+    })
+  )
+
+  it.scopedLive("166 a token that goes to it in clear is warned of once, also where the server is this machine", () =>
+    Effect.gen(function* () {
+      const proxy = yield* serveProxy
+      const server = yield* FaultServer.serve(FaultServer.json([]))
+      const inside = yield* hidden
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => {
+        lines.push(String(message))
+      })
+      const warnings = (serverUrl: string, variables: Readonly<Record<string, string>>) =>
+        Effect.gen(function* () {
+          lines.length = 0
+          const bearerToken = Redacted.make("canary-91d0")
+          yield* withClient(variables, { serverUrl, bearerToken }, (messages) => Effect.repeatN(get(messages), 2))
+          assert.notInclude(lines.join(), "canary")
+          return lines.length
+        }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      const variables = { HTTP_PROXY: proxy.url }
+      assert.strictEqual(yield* warnings(server.url, variables), 0)
+      assert.strictEqual(yield* warnings(server.url, { ...variables, NO_PROXY: "<-loopback>" }), 1)
+      assert.include(lines[0], new URL(proxy.url).host)
+      assert.strictEqual(yield* warnings(inside.url, variables), 1)
+    })
+  )
+
+  it.scopedLive("of https: it forwards too", () =>
+    Effect.gen(function* () {
+      yield* trustAll
+      const proxy = yield* FaultServer.serve(FaultServer.json([]), { tls: "selfSigned" })
+      const HTTP_PROXY = proxy.url.replace("https://", "https://canary:p%40ss@")
+      assert.deepStrictEqual(yield* withClient({ HTTP_PROXY }, { serverUrl: "http://mix.invalid:81" }, get), [])
+      const [request] = yield* proxy.requests
+      assert.strictEqual(request?.target, "http://mix.invalid:81/api/messages/history?limit=3")
+      assert.strictEqual(request?.headers.get("host"), "mix.invalid:81")
+      const basic = `Basic ${Buffer.from("canary:p@ss").toString("base64")}`
+      assert.strictEqual(request?.headers.get("proxy-authorization"), basic)
+    })
+  )
+
   for (const scheme of ["http", "https"] as const) {
     it.scopedLive(`with credentials of its own, which neither the backend nor an error has: ${scheme}`, () =>
       Effect.gen(function* () {
@@ -209,7 +260,7 @@ it.scopedLive("the engine's own limits for replies are off, with a proxy and wit
     )
     const proxy = yield* serveProxy
     const server = yield* FaultServer.serve(FaultServer.json([]))
-    yield* withClient({ HTTP_PROXY: proxy.url }, { serverUrl: server.url }, get)
+    yield* withClient({ HTTP_PROXY: proxy.url, NO_PROXY: "<-loopback>" }, { serverUrl: server.url }, get)
     yield* withClient({}, { serverUrl: server.url }, get)
     assert.lengthOf(proxy.seen, 1)
     assert.deepStrictEqual(limits, [
@@ -221,10 +272,10 @@ it.scopedLive("the engine's own limits for replies are off, with a proxy and wit
 
 describe("a proxy is not used", () => {
   for (const [name, value] of [
-    ["NO_PROXY", "127.0.0.1"],
-    ["no_proxy", "127.0.0.1"],
-    ["NO_PROXY", "example.com, 127.0.0.1 ,x"],
-    ["NO_PROXY", "*"]
+    ["NO_PROXY", ""],
+    ["NO_PROXY", "<-loopback>,127.0.0.1"],
+    ["no_proxy", "<-loopback>,127.0.0.0/8"],
+    ["NO_PROXY", "<-loopback>;*"]
   ] as const) {
     it.scopedLive(`${name}=${value}`, () =>
       Effect.gen(function* () {
@@ -265,11 +316,15 @@ describe("a proxy is not used", () => {
 })
 
 describe("a proxy that cannot be used", () => {
-  for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy"]) {
-    for (const value of ["nonsense", "127.0.0.1:3128", "socks5://127.0.0.1:1080", "ftp://canary-2b.example"]) {
+  for (const [name, serverUrl] of [
+    ["HTTP_PROXY", "http://mix.invalid"],
+    ["HTTPS_PROXY", "https://mix.invalid"],
+    ["http_proxy", "http://mix.invalid"]
+  ] as const) {
+    for (const value of ["nonsense", "socks5://127.0.0.1:1080", "ftp://canary-2b.example"]) {
       it.scopedLive(`${name}=${value} is a ConfigError that names the variable`, () =>
         Effect.gen(function* () {
-          const error = yield* Effect.flip(withClient({ [name]: value }, {}, get))
+          const error = yield* Effect.flip(withClient({ [name]: value }, { serverUrl }, get))
           assert.isTrue(ConfigError.isConfigError(error))
           assert.include(String(error).toUpperCase(), name.toUpperCase())
           assert.notInclude(String(error), value)
@@ -280,9 +335,9 @@ describe("a proxy that cannot be used", () => {
 
   for (const [scheme, statuses] of [
     ["http", [407]],
-    ["https", [407, 403, 502]]
+    ["https", [407, 403, 502, 503]]
   ] as const) {
-    it.scopedLive(`107 refuses ${scheme}: ConnectionError, not tried again, and says so`, () =>
+    it.scopedLive(`107 166 refuses ${scheme}: ConnectionError, not tried again, and names the proxy`, () =>
       Effect.gen(function* () {
         for (const status of statuses) {
           const proxy = yield* FaultServer.serve(FaultServer.status(status, [["Proxy-Authenticate", "Basic"]]))
@@ -292,7 +347,7 @@ describe("a proxy that cannot be used", () => {
           const errors = yield* withClient({ HTTP_PROXY: proxy.url }, { serverUrl }, calls)
           for (const error of errors) {
             assert.strictEqual("code" in error ? error.code : error._tag, "UND_ERR_PRX_RESPONSE")
-            assert.match(error.message, /the proxy refused; see HTTP_PROXY/)
+            assert.include(error.message, `the proxy ${new URL(proxy.url).host} (HTTP_PROXY) answered ${status}`)
             assert.strictEqual("attempts" in error ? error.attempts : 0, 1)
           }
           assert.strictEqual(errors[1].outcome, "notSent")
@@ -302,20 +357,48 @@ describe("a proxy that cannot be used", () => {
     )
   }
 
-  it.scopedLive("answers for what it forwards: its 502 is like the server's", () =>
-    Effect.gen(function* () {
-      const proxy = yield* FaultServer.serve(FaultServer.status(502))
-      const once = (messages: Service) => RetryPolicy.withRetryPolicy(get(messages), RetryPolicy.none)
-      const error = yield* Effect.flip(withClient({ HTTP_PROXY: proxy.url }, { serverUrl: "http://mix.invalid" }, once))
-      assert.strictEqual(error._tag, "ServerError")
-    })
-  )
+  const once = (messages: Service) => RetryPolicy.withRetryPolicy(get(messages), RetryPolicy.none)
+
+  for (const [status, tag] of [
+    [403, "UnexpectedStatus"],
+    [502, "ServerError"],
+    [503, "ServerError"],
+    [504, "ServerError"]
+  ] as const) {
+    it.scopedLive(
+      `166 answers ${status} for what it forwards: it may be its own, unless it is in the server's form`,
+      () =>
+        Effect.gen(function* () {
+          const html = FaultServer.text("<h1>no</h1>", { status })
+          const own = FaultServer.json({ error: { message: "no", type: "server_error" } }, { status })
+          const proxy = yield* FaultServer.serve([html, own, html])
+          const through = (serverUrl: string) =>
+            Effect.flip(withClient({ HTTP_PROXY: proxy.url }, { serverUrl }, once)).pipe(
+              Effect.tap((error) => assert.strictEqual(error._tag, tag)),
+              Effect.map(String)
+            )
+          const hint = `it may be the answer of the proxy ${new URL(proxy.url).host} (HTTP_PROXY)`
+          assert.include(yield* through("http://mix.invalid"), hint)
+          assert.notInclude(yield* through("http://mix.invalid"), hint, "in the server's own form")
+          assert.notInclude(yield* through(proxy.url), hint, "of a server that is reached directly")
+          assert.deepStrictEqual(
+            (yield* proxy.requests).map(({ target }) => target.replace(/\?.*/, "")),
+            [
+              "http://mix.invalid/api/messages/history",
+              "http://mix.invalid/api/messages/history",
+              "/api/messages/history"
+            ]
+          )
+        })
+    )
+  }
 
   it.scopedLive("is down: it is tried again, as what comes and goes", () =>
     Effect.gen(function* () {
       const HTTP_PROXY = yield* FaultServer.refusedUrl
       const error = yield* Effect.flip(withClient({ HTTP_PROXY }, { serverUrl: "http://mix.invalid" }, get))
       assert.strictEqual("code" in error ? error.code : error._tag, "ECONNREFUSED")
+      assert.include(error.message, `the proxy ${new URL(HTTP_PROXY).host} (HTTP_PROXY) cannot be reached`)
     })
   )
 })

@@ -8,6 +8,7 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import { Agent } from "undici"
 import { MixNode } from "../src/index.ts"
 
 /** Never run: it has to compile, and not to where it says so. */
@@ -32,11 +33,17 @@ describe("types", () => {
     >()
   })
 
-  it("takes the options of every layer, and no other", () => {
-    expectTypeOf(MixNode.layer).parameter(0).toEqualTypeOf<MixConfig.Options | undefined>()
-    expectTypeOf(MixNode.layerConfig).parameter(0).toEqualTypeOf<Config.Config.Wrap<MixConfig.Options>>()
+  it("takes the options of every layer, a dispatcher, and no other", () => {
+    expectTypeOf(MixNode.layer).parameter(0).toEqualTypeOf<MixNode.Options | undefined>()
+    expectTypeOf<Omit<MixNode.Options, "dispatcher">>().toEqualTypeOf<MixConfig.Options>()
     compile(() => [
       MixNode.layerConfig({ serverUrl: Config.string("URL"), headers: { "x-key": Config.redacted("KEY") } }),
+      MixNode.layer({ dispatcher: new Agent() }),
+      MixNode.layerConfig({ dispatcher: Config.succeed(new Agent()) }),
+      // @ts-expect-error: not a Config
+      MixNode.layerConfig({ dispatcher: new Agent() }),
+      // @ts-expect-error
+      MixNode.layer({ dispatcher: {} }),
       // @ts-expect-error: of browsers
       MixNode.layer({ waitWhileOffline: true }),
       // @ts-expect-error

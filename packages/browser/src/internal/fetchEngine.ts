@@ -7,26 +7,31 @@ import * as Engine from "@mix-effect/http/Engine"
 import * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Environment from "./environment.ts"
 import * as Hint from "./hint.ts"
-import * as Surroundings from "./surroundings.ts"
 
 type Fetch = typeof globalThis.fetch
 
-/** Of another realm or a polyfill it is a reply too; one that somebody else has read is none. */
+/**
+ * Of another realm or a polyfill it is a reply too; one that somebody else has read is none. React Native has no streams: its
+ * replies have a text and no `body`.
+ */
 const isResponse = (value: unknown): value is Response => {
   if (typeof value !== "object" || value === null) return false
-  const { body, bodyUsed, headers, status } = value as Partial<Response>
+  const { body, bodyUsed, headers, status, text } = value as Partial<Response>
   return (
     typeof status === "number" &&
     typeof headers?.get === "function" &&
     bodyUsed !== true &&
-    (body === null || (typeof body?.getReader === "function" && !body.locked))
+    (body === undefined
+      ? typeof text === "function"
+      : body === null || (typeof body?.getReader === "function" && !body.locked))
   )
 }
 
 const codeOf = (url: URL): string | undefined => {
-  if (Surroundings.isOffline()) return Hint.offline
-  return Surroundings.isMixedContent(url) ? Hint.mixedContent : undefined
+  if (Environment.isOffline()) return Hint.offline
+  return Environment.isMixedContent(url) ? Hint.mixedContent : undefined
 }
 
 const cancel = async (body: { readonly cancel: () => Promise<void> } | null | undefined): Promise<void> => {
@@ -37,7 +42,19 @@ const cancel = async (body: { readonly cancel: () => Promise<void> } | null | un
   }
 }
 
+/** Bounded when it has come: there is nothing to stop it by. */
+const readText = async (response: Response, signal: AbortSignal): Promise<Engine.Body> => {
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    else signal.addEventListener("abort", abort)
+  })
+  const text = await Promise.race([response.text(), aborted])
+  return { text, byteLength: new TextEncoder().encode(text).byteLength }
+}
+
 const read = async (response: Response, maxBytes: number, signal: AbortSignal): Promise<Engine.Body> => {
+  if (response.body === undefined) return readText(response, signal)
   const decoder = new TextDecoder()
   let text = ""
   let byteLength = 0
@@ -63,15 +80,21 @@ const toReply = (response: Response, signal: AbortSignal): Engine.Reply => ({
   body: (maxBytes) => Effect.tryPromise({ try: () => read(response, maxBytes, signal), catch: Engine.failure })
 })
 
+/** What every request has; what reads have besides. */
+interface Options {
+  readonly every: RequestInit
+  readonly reads: RequestInit
+}
+
 const engineOf =
-  (fetch: Fetch | undefined, init: RequestInit): Engine.Engine =>
+  (fetch: Fetch | undefined, { every, reads }: Options): Engine.Engine =>
   ({ body = null, headers, method, signal, url }, progress) =>
     Effect.async((resume) => {
       const server = new URL(url)
       const isRead = method === "GET"
       const fail = (error: unknown) => resume(Effect.fail(Engine.failure(error)))
       // What goes on to be sent when the network comes back may arrive after all: a message is not even tried.
-      if (!isRead && Surroundings.isOffline() && !Surroundings.isLoopback(server)) {
+      if (!isRead && Environment.isOffline() && !Environment.isLoopback(server)) {
         progress.phase = "connect"
         return fail({ code: Hint.offline })
       }
@@ -79,7 +102,7 @@ const engineOf =
       const failed = (error: unknown) => {
         const code = codeOf(server)
         if (code !== undefined && isRead) progress.phase = "connect"
-        fail(code === undefined ? error : { code })
+        resume(Effect.fail(code === undefined ? Engine.fetchFailure(error) : Engine.failure({ code })))
       }
       const done = (response: unknown) => {
         if (!isResponse(response)) return fail({ code: Hint.noResponse })
@@ -88,13 +111,15 @@ const engineOf =
         resume(Effect.succeed(toReply(response, signal)))
       }
       try {
+        const init = { ...(isRead && reads), ...every }
         const all = { ...(init.headers && Object.fromEntries(new Headers(init.headers))), ...headers }
         const options = { ...init, method, headers: all, body, redirect: "manual", signal } as const
         // Looked up for each request, since instrumentation replaces it.
         const response: unknown = (fetch ?? globalThis.fetch)(url, options)
-        Promise.resolve(response).then(done).catch(failed)
+        // What is wrong with a reply is no failure of `fetch`.
+        Promise.resolve(response).then(done, failed).catch(fail)
       } catch (error) {
-        failed(error)
+        fail(error)
       }
     })
 
@@ -105,5 +130,8 @@ export const make: Effect.Effect<Engine.Engine, ConfigError.ConfigError> = Effec
   if (typeof (fetch ?? globalThis.fetch) !== "function") {
     return yield* Effect.fail(ConfigError.MissingData(["fetch"], "this environment has no fetch to make requests with"))
   }
-  return engineOf(fetch, unsafeMap.get(FetchHttpClient.RequestInit.key) ?? {})
+  return engineOf(fetch, {
+    every: unsafeMap.get(FetchHttpClient.RequestInit.key) ?? {},
+    reads: Engine.fetchReadOptions()
+  })
 })

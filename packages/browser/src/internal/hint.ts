@@ -1,7 +1,7 @@
 /** What to look at first where a browser says only that `fetch` failed. */
 import { ConnectionError } from "@mix-effect/core"
 import type * as MixConfig from "@mix-effect/http/MixConfig"
-import * as Surroundings from "./surroundings.ts"
+import * as Environment from "./environment.ts"
 
 export const offline = "OFFLINE"
 export const mixedContent = "MIXED_CONTENT"
@@ -14,8 +14,8 @@ const hints: Readonly<Record<string, string>> = {
   OPAQUE_RESPONSE: "the reply is hidden from scripts: the fetch option mode must not be no-cors"
 }
 
-/** Headers that Mix's CORS admits, and those of which browsers ask nothing. */
-const admitted = /^(authorization|x-requested-with|accept|accept-language|content-language)$/i
+/** Headers that Mix's CORS admits, those of which browsers ask nothing, and one that they set themselves whatever is asked. */
+const admitted = /^(authorization|x-requested-with|accept|accept-encoding|accept-language|content-language)$/i
 
 const maybe = "the server may be down, or refuse this origin (CORS)"
 
@@ -33,14 +33,14 @@ export const make = (options: MixConfig.Options) => {
   const refused = preflight(options)
   const failed = (address: string): string => {
     if (refused !== undefined) return refused
-    return Surroundings.isLocalNetwork(new URL(`http://${address}`))
+    return Environment.isLocalNetwork(new URL(`http://${address}`))
       ? `${maybe}, or the page may lack the permission for local network access`
       : `${maybe}; the browser does not say which`
   }
   return <E>(error: E): E => {
     if (!(error instanceof ConnectionError)) return error
     const { address, code } = error
-    const hint = code === "FETCH_FAILED" ? failed(address) : hints[code]
+    const hint = code === "FETCH_FAILED" && Environment.hasOrigin() ? failed(address) : hints[code]
     if (hint === undefined) return error
     const transient = error.transient && code !== mixedContent
     return new ConnectionError({ ...error, hint, transient }) as E & ConnectionError

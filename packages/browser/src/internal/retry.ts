@@ -4,8 +4,8 @@ import * as RetryPolicy from "@mix-effect/http/RetryPolicy"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as Environment from "./environment.ts"
 import { mixedContent } from "./hint.ts"
-import * as Surroundings from "./surroundings.ts"
 
 /**
  * What a browser blocks once it blocks always. The wait is a part of the policy's step, which the deadline of the call
@@ -19,7 +19,7 @@ const withBrowser = (policy: RetryPolicy.Policy, waitWhileOffline: boolean): Ret
     const step = policy.step(now, error, state)
     return waitWhileOffline
       ? Effect.tap(step, ([, , decision]) =>
-          ScheduleDecision.isContinue(decision) && Surroundings.isOffline() ? Surroundings.awaitOnline : Effect.void
+          ScheduleDecision.isContinue(decision) && Environment.isOffline() ? Environment.awaitOnline : Effect.void
         )
       : step
   })

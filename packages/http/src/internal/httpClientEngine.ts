@@ -7,9 +7,20 @@ import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
 import type * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { type Body, type Engine, type EngineError, failure, type Request } from "../Engine.ts"
+import {
+  type Body,
+  type Engine,
+  type EngineError,
+  failure,
+  fetchFailure,
+  fetchReadOptions,
+  type Request
+} from "../Engine.ts"
+
+const encoder = new TextEncoder()
 
 const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect<Body, EngineError> =>
   Effect.suspend(() => {
@@ -17,8 +28,11 @@ const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect
     let text = ""
     let byteLength = 0
     const read = () => Effect.sync((): Body => ({ text: text + decoder.decode(), byteLength }))
+    // React Native has no streams: there a body looks empty, and has a text all the same.
     const stream = Stream.catchAll(response.stream, (error) =>
-      error.reason === "EmptyBody" ? Stream.empty : Stream.fail(failure(error))
+      error.reason === "EmptyBody"
+        ? Stream.map(Stream.mapError(response.text, failure), (text) => encoder.encode(text))
+        : Stream.fail(failure(error))
     )
     // Pulled and not run: that would take a fiber for each reply.
     const take = (
@@ -52,6 +66,9 @@ const until =
     return Effect.withUnhandledErrorLogLevel(Effect.raceFirst(effect, aborted), Option.none())
   }
 
+const requestInitOf = (context: Context.Context<never>): RequestInit =>
+  Context.getOrElse(context as Context.Context<FetchHttpClient.RequestInit>, FetchHttpClient.RequestInit, () => ({}))
+
 const toPlatform = ({ body, headers, method, url }: Request) =>
   HttpClientRequest.make(method)(url, {
     headers,
@@ -59,33 +76,42 @@ const toPlatform = ({ body, headers, method, url }: Request) =>
   } as HttpClientRequest.Options.NoUrl)
 
 /**
- * The client is taken as it is, but for three things: its own spans are off, with the trace headers that come of them, since
- * they hold all headers; and redirects are not followed where it is `fetch`.
+ * The client is taken as it is, but for its own spans, which hold all headers: they are off, and so are the trace headers
+ * that come of them. Where it is `fetch`, redirects are not followed, and reads are not answered from a cache.
  */
 export const make: Effect.Effect<Engine, never, HttpClient.HttpClient> = Effect.gen(function* () {
-  const context = yield* Effect.context<never>()
-  const requestInit = Context.getOrElse(
-    context as Context.Context<FetchHttpClient.RequestInit>,
-    FetchHttpClient.RequestInit,
-    () => ({})
-  )
-  const client = (yield* HttpClient.HttpClient).pipe(
-    HttpClient.withTracerDisabledWhen(() => true),
-    HttpClient.transformResponse(
-      Effect.provideService(FetchHttpClient.RequestInit, { ...requestInit, redirect: "manual" })
-    )
-  )
-  return (request, progress) =>
-    client.execute(toPlatform(request)).pipe(
-      Effect.mapError((error) => failure(error.cause)),
-      until(request.signal),
-      Effect.map((response) => {
-        progress.phase = "body"
-        return {
-          status: response.status,
-          header: (name) => response.headers[name],
-          body: (maxBytes) => until(request.signal)(readBody(response, maxBytes))
+  const atBuild = requestInitOf(yield* Effect.context<never>())
+  const readOptions = fetchReadOptions()
+  const client = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
+  return (request, progress) => {
+    let isFetch = false
+    // Set from within the client, where it is known what `RequestInit` was provided to the client's own layer.
+    const setRequestInit = FiberRef.update(FiberRef.currentContext, (context) =>
+      Context.add(context, FetchHttpClient.RequestInit, {
+        ...(request.method === "GET" && readOptions),
+        ...atBuild,
+        ...requestInitOf(context),
+        // Only the client that is `fetch` reads it.
+        get redirect() {
+          isFetch = true
+          return "manual" as const
         }
       })
     )
+    return HttpClient.mapRequestEffect(client, (platform) => Effect.as(setRequestInit, platform))
+      .execute(toPlatform(request))
+      .pipe(
+        Effect.mapInputContext((context: Context.Context<never>) => context), // restores what was set
+        Effect.mapError((error) => (isFetch ? fetchFailure(error.cause) : failure(error.cause))),
+        until(request.signal),
+        Effect.map((response) => {
+          progress.phase = "body"
+          return {
+            status: response.status,
+            header: (name) => (Object.hasOwn(response.headers, name) ? response.headers[name] : undefined),
+            body: (maxBytes) => until(request.signal)(readBody(response, maxBytes))
+          }
+        })
+      )
+  }
 })

@@ -47,13 +47,18 @@ const keep = (text: string) => decoder.decode(encoder.encode(text.slice(0, maxKe
 
 type Kind = "json" | "html" | "text" | "other" | "none"
 
+/** A quoted string may hold what separates values, and parameters. */
+const values = /(?:[^,"]|"(?:\\.|[^"\\])*"?)+/g
+const parameters = /(?:[^;"]|"(?:\\.|[^"\\])*"?)+/g
+
+const partsOf = (text: string, pattern: RegExp) =>
+  (text.match(pattern) ?? []).map((part) => part.trim()).filter((part) => part !== "")
+
+/** Of several values the last counts, as in browsers (the Fetch Standard, "extract a MIME type"). */
 const kindOf = (contentType: string | undefined): Kind => {
-  if (contentType === undefined) return "none"
-  const [type = "", ...parameters] = contentType
-    .toLowerCase()
-    .split(";")
-    .map((part) => part.trim())
-  const charset = parameters
+  const [type, ...rest] = partsOf(partsOf(contentType?.toLowerCase() ?? "", values).at(-1) ?? "", parameters)
+  if (type === undefined) return "none"
+  const charset = rest
     .find((parameter) => parameter.startsWith("charset="))
     ?.slice(8)
     .replaceAll('"', "")
@@ -156,6 +161,7 @@ const failure = <Pending>(
       ...(bodyKind && { bodyKind }),
       ...(retryAfter && { retryAfter })
     } as const
+    const hint = reply.hint !== undefined && error === undefined ? { hint: reply.hint } : {}
     switch (status) {
       case 400:
         return yield* new BadRequest(known)
@@ -166,9 +172,9 @@ const failure = <Pending>(
       case 429:
         return yield* new RateLimited(known)
     }
-    if (status >= 500 && status < 600) return yield* new ServerError({ ...known, status })
+    if (status >= 500 && status < 600) return yield* new ServerError({ ...known, ...hint, status })
     const body = keep(scrub(text))
-    return yield* new UnexpectedStatus({ ...known, status, ...(body !== "" && { body }) })
+    return yield* new UnexpectedStatus({ ...known, ...hint, status, ...(body !== "" && { body }) })
   })
 
 /** What a body is that is not JSON. Proxies send pages of HTML under any name. */

@@ -39,19 +39,30 @@ const parseDate = (text: string, now: number): number | undefined => {
 /** However many digits there are, it is a number of milliseconds that JSON can hold. Never sooner than told. */
 const atLeast = (millis: number) => Duration.millis(Math.min(Math.ceil(millis), Number.MAX_SAFE_INTEGER))
 
+/** The values of a header that came more than once. A date has a comma of its own, behind the day of the week. */
+const valuesOf = (value: string | undefined): ReadonlyArray<string> =>
+  (value ?? "")
+    .match(/(?:\s*[A-Za-z]+,)?[^,]+/g)
+    ?.map((part) => part.trim())
+    .filter((part) => part !== "") ?? []
+
 /**
- * What cannot be read, and a date in the past, count as nothing said. Of several values the longest holds. Dates are taken
- * against the server's own `Date`, so that a clock that is wrong on either side does no harm. Decimals are not read in
- * `Retry-After`, whose grammar has none.
+ * A value that cannot be read counts as nothing said, and so does a date in the past. If the header came more than once the
+ * longest wait holds. Dates are compared with the server's own `Date` (the earliest, if it came more than once), so that a
+ * clock that is wrong on either side does no harm. `Retry-After` has no decimals.
  */
 export const parse = (header: (name: string) => string | undefined, now: number): Duration.Duration | undefined => {
-  const millis = header("retry-after-ms")?.trim()
-  if (millis !== undefined && /^\d+(\.\d+)?$/.test(millis)) return atLeast(Number(millis))
-  const value = header("retry-after")?.trim()
-  if (value === undefined) return undefined
-  if (/^\d+(\s*,\s*\d+)*$/.test(value)) return atLeast(Math.max(...value.split(",").map(Number)) * 1000)
-  const date = parseDate(value, now)
-  if (date === undefined) return undefined
-  const wait = date - (parseDate(header("date") ?? "", now) ?? now)
-  return wait > 0 ? Duration.millis(wait) : undefined
+  const millis = valuesOf(header("retry-after-ms"))
+  if (millis.length > 0 && millis.every((value) => /^\d+(\.\d+)?$/.test(value))) {
+    return atLeast(Math.max(...millis.map(Number)))
+  }
+  const dates = valuesOf(header("date")).flatMap((value) => parseDate(value, now) ?? [])
+  const base = dates.length === 0 ? now : Math.min(...dates)
+  const waits = valuesOf(header("retry-after")).map((value) => {
+    if (/^\d+$/.test(value)) return Number(value) * 1000
+    const date = parseDate(value, now)
+    return date === undefined ? Number.NaN : date > base ? date - base : -1
+  })
+  const longest = Math.max(-1, ...waits)
+  return longest >= 0 ? atLeast(longest) : undefined
 }

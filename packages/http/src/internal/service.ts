@@ -42,9 +42,13 @@ interface Call<A, Pending> extends Pick<Reply.Expectation<A, Pending>, "accepted
   readonly secrets?: ReadonlyArray<string>
 }
 
-export const make = (engine: Engine, options?: MixConfig.Options): Effect.Effect<Service, ConfigError.ConfigError> =>
+export const make = <R>(
+  makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
+  options?: MixConfig.Options
+): Effect.Effect<Service, ConfigError.ConfigError, R> =>
   Effect.gen(function* () {
     const config = yield* MixConfig.make(options)
+    const engine = yield* makeEngine(config)
     const policyAtBuild = yield* RetryPolicy.RetryPolicy
     const { hostname, port: given, protocol } = config.url
     const port = given === "" ? (protocol === "https:" ? 443 : 80) : Number(given)

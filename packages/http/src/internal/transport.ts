@@ -13,6 +13,9 @@ const neverConnected =
 /** The client's own scope is closed, and with it the client. */
 const closed = /^UND_ERR_(DESTROYED|CLOSED)$/
 
+/** What fails once fails always: a client that is closed, or one that cannot make such requests. */
+const forGood = /^UND_ERR_(DESTROYED|CLOSED|INVALID_ARG)$/
+
 const hintOf = (code: string): string | undefined => {
   if (code === "ECONNREFUSED") return "nothing listens there; is the Mix backend running, and is the server url right?"
   if (code === "ENOTFOUND") return "no such host; is the server url right?"
@@ -21,10 +24,14 @@ const hintOf = (code: string): string | undefined => {
   if (tls.test(code)) return "no TLS could be agreed on; does the server speak https at this port?"
   if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") return "what answers there does not speak HTTP"
   if (code.startsWith("UND_ERR_PRX_")) return "the proxy refused; see HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+  if (code === "UND_ERR_INVALID_ARG") return "the dispatcher refuses such requests; is it of undici 7?"
   if (closed.test(code)) return "the scope of the client's layer is closed"
   if (code === "EMFILE" || code === "ENFILE") return "this process has too many files open"
-  if (code === "FETCH_FAILED")
+  // Only what has a location has an origin: pages and their workers.
+  if (code === "FETCH_FAILED" && globalThis.location !== undefined)
     return "the server may be down, or refuse this origin (CORS); the browser does not say which"
+  if (code === "FETCH_FAILED" || code === "UNKNOWN")
+    return "no reason was given; is the Mix backend running, and is the server url right?"
   if (code === "ECONNRESET" || code === "UND_ERR_SOCKET" || code === "EPIPE") return "the server or a proxy closed it"
   return undefined
 }
@@ -34,15 +41,16 @@ export const fromRequestError = (
   operation: Operation,
   address: string,
   { phase }: Progress,
-  { code }: EngineError
+  { code, hint: known }: EngineError
 ): ConnectionError | RequestTimeout => {
   const reached =
     phase === "connect" || neverConnected.test(code) || certificate.test(code) || tls.test(code) ? "connect" : "headers"
   if (code === "UND_ERR_CONNECT_TIMEOUT" || code === "UND_ERR_HEADERS_TIMEOUT" || code === "ETIMEDOUT") {
     return new RequestTimeout({ operation, phase: reached, scope: "engine" })
   }
-  const transient = !certificate.test(code) && !tls.test(code) && !closed.test(code) && !code.startsWith("UND_ERR_PRX_")
-  const hint = hintOf(code)
+  const transient =
+    !certificate.test(code) && !tls.test(code) && !forGood.test(code) && !code.startsWith("UND_ERR_PRX_")
+  const hint = known ?? hintOf(code)
   return new ConnectionError({ operation, code, phase: reached, address, transient, ...(hint && { hint }) })
 }
 

@@ -5,17 +5,10 @@
  */
 
 import type { Transform } from "node:stream"
-import * as zlib from "node:zlib"
 import * as Engine from "@mix-effect/http/Engine"
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
-
-const decompressors: Record<string, () => Transform> = {
-  gzip: zlib.createGunzip,
-  "x-gzip": zlib.createGunzip,
-  deflate: zlib.createInflate,
-  br: zlib.createBrotliDecompress
-}
+import { decodersOf } from "./contentEncoding.ts"
 
 /** Shared: to make one for each reply takes longer than to use it. */
 const decoder = new TextDecoder()
@@ -34,29 +27,36 @@ export class Body {
   private end: End | undefined
   private maxBytes = Number.POSITIVE_INFINITY
   private reader: ((body: Effect.Effect<Engine.Body, Engine.EngineError>) => void) | undefined
-  private readonly decompressor: Transform | undefined
+  /** The first is written to, and the body comes from the last. */
+  private readonly decoders: ReadonlyArray<Transform>
 
   constructor(
     private readonly controller: Dispatcher.DispatchController,
     encoding: string | undefined
   ) {
-    const name = encoding?.trim().toLowerCase() ?? "identity"
-    if (name === "identity" || name === "") return
-    this.decompressor = decompressors[name]?.()
-      .on("data", (chunk: Uint8Array) => {
+    const decoders = decodersOf(encoding)
+    if (decoders === undefined) this.finish({ error: Engine.failure({ code: "ERR_CONTENT_ENCODING" }) })
+    this.decoders = decoders ?? []
+    for (const [index, decoder] of this.decoders.entries()) {
+      // What one decoder makes waits until the next has room for it.
+      this.decoders[index - 1]?.pipe(decoder)
+      decoder.on("error", (error) => this.finish({ error: Engine.failure(error) }))
+    }
+    this.decoders
+      .at(-1)
+      ?.on("data", (chunk: Uint8Array) => {
         this.push(chunk)
         this.wake()
       })
       .on("end", () => this.finish({}))
-      .on("error", (error) => this.finish({ error: Engine.failure(error) }))
-    if (this.decompressor === undefined) this.finish({ error: Engine.failure({ code: "ERR_CONTENT_ENCODING" }) })
   }
 
   /** Bytes from the socket. */
   write(chunk: Uint8Array): void {
     this.received += chunk.byteLength
-    if (this.decompressor === undefined) this.push(chunk)
-    else this.decompressor.write(chunk)
+    const [decoder] = this.decoders
+    if (decoder === undefined) this.push(chunk)
+    else decoder.write(chunk)
     this.wake()
   }
 
@@ -64,13 +64,14 @@ export class Body {
   close(end: End): void {
     this.complete = true
     // Of nothing there is nothing to decompress, and a decompressor would complain.
-    if (this.decompressor === undefined || end.error !== undefined || this.received === 0) this.finish(end)
-    else this.decompressor.end()
+    const [decoder] = this.decoders
+    if (decoder === undefined || end.error !== undefined || this.received === 0) this.finish(end)
+    else decoder.end()
   }
 
   /** Gives the rest up, and the connection with it. The end of the body may be known before the rest has come. */
   abort(reason: Error): void {
-    this.decompressor?.destroy()
+    for (const decoder of this.decoders) decoder.destroy()
     if (!this.complete) this.controller.abort(reason)
     if (this.end === undefined) this.finish({ error: Engine.failure(reason) })
   }

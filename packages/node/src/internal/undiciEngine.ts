@@ -4,14 +4,32 @@ import * as Engine from "@mix-effect/http/Engine"
 import * as Effect from "effect/Effect"
 import type { Dispatcher } from "undici"
 import { Body } from "./body.ts"
+import * as ContentEncoding from "./contentEncoding.ts"
+import type { Proxy } from "./proxy.ts"
+import { version } from "./version.ts"
 
-/** undici has a code for a proxy whose certificate is bad, and none for one that refuses a tunnel or wants credentials. */
-const failureOf = (error: unknown): Engine.EngineError =>
-  Engine.failure(
-    error instanceof Error && /^Proxy (response \(|Authentication Required)/.test(error.message)
-      ? { code: "UND_ERR_PRX_RESPONSE" }
-      : error
-  )
+const name = ({ address, variable }: Proxy) => `the proxy ${address} (${variable})`
+
+const refused = (proxy: Proxy, status: string) =>
+  new Engine.EngineError({
+    code: "UND_ERR_PRX_RESPONSE",
+    hint: `${name(proxy)} answered ${status}${status === "407" ? ": its url needs other credentials" : ""}`
+  })
+
+/** Failures of a connection to the proxy, and not of one to the server through it. */
+const unreached = /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT$|UND_ERR_PRX_TLS$)/
+
+/** What goes wrong before a connection stands. undici has no code for a proxy that refuses a tunnel. */
+const proxyFailure = (error: unknown, proxy: Proxy): Engine.EngineError => {
+  const refusal = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message) : null
+  if (refusal !== null) return refused(proxy, refusal[1] as string)
+  const failure = Engine.failure(error)
+  const { code } = failure
+  return unreached.test(code) ? new Engine.EngineError({ code, hint: `${name(proxy)} cannot be reached` }) : failure
+}
+
+/** Of a proxy that forwards, these may be its own; nothing in HTTP tells. */
+const ambiguous = [403, 502, 503, 504]
 
 const joined = (value: string | Array<string> | undefined): string | undefined =>
   typeof value === "object" ? value.join(", ") : value
@@ -19,14 +37,25 @@ const joined = (value: string | Array<string> | undefined): string | undefined =
 /** Why a request ends that is given up. */
 const abandoned = new Error("not wanted any more")
 
-/** The engine lives as long as its dispatcher. */
-export const make =
-  (dispatcher: Dispatcher): Engine.Engine =>
-  ({ body = null, headers, method, signal, url }, progress) =>
+/**
+ * The engine lives as long as its dispatcher. Requests for a proxy that forwards go to the proxy and name the whole url. A
+ * proxy that opens tunnels is the dispatcher's business; here it is known for what errors say.
+ */
+export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
+  const forwarder = proxy?.tunnel === false ? proxy : undefined
+  const defaults = {
+    "user-agent": `mix-effect/${version} node/${process.versions.node}`,
+    "accept-encoding": ContentEncoding.accepted,
+    ...(forwarder?.authorization !== undefined && { "proxy-authorization": forwarder.authorization })
+  }
+  return ({ body = null, headers, method, signal, url }, progress) =>
     Effect.async((resume) => {
       let controller: Dispatcher.DispatchController | undefined
       let received: Body | undefined
-      const fail = (error: unknown) => resume(Effect.fail(failureOf(error)))
+      const fail = (error: unknown) => {
+        const connecting = proxy !== undefined && progress.phase === "connect"
+        resume(Effect.fail(connecting ? proxyFailure(error, proxy) : Engine.failure(error)))
+      }
       signal.addEventListener("abort", () => {
         if (received !== undefined) return received.abort(abandoned)
         controller?.abort(abandoned)
@@ -34,11 +63,15 @@ export const make =
       })
       progress.phase = "connect"
       try {
-        const { origin, pathname, search } = new URL(url)
+        const { host, origin, pathname, search } = new URL(url)
+        const target =
+          forwarder === undefined
+            ? { origin, path: pathname + search, headers: { ...defaults, ...headers } }
+            : { origin: forwarder.origin, path: url, headers: { ...defaults, ...headers, host } }
         // The SDK's own limits rule, which know a slow `send` from a slow read. The engine's are five minutes each.
         const limits = { headersTimeout: 0, bodyTimeout: 0 }
         dispatcher.dispatch(
-          { origin, path: pathname + search, method, headers, body, ...limits },
+          { ...target, method, body, ...limits },
           {
             onRequestStart(started) {
               controller = started
@@ -47,11 +80,21 @@ export const make =
             },
             onResponseStart(started, status, headers) {
               if (status < 200) return
+              if (forwarder !== undefined && status === 407) {
+                progress.phase = "connect" // The proxy says that it forwarded nothing.
+                resume(Effect.fail(refused(forwarder, "407")))
+                return started.abort(abandoned)
+              }
               progress.phase = "body"
-              const body = new Body(started, joined(headers["content-encoding"]))
+              // Names of headers may be those of an object's own members, such as `constructor`.
+              const header = (name: string) => (Object.hasOwn(headers, name) ? joined(headers[name]) : undefined)
+              const body = new Body(started, header("content-encoding"))
               received = body
-              const header = (name: string) => joined(headers[name])
-              resume(Effect.succeed({ status, header, body: (maxBytes) => body.read(maxBytes) }))
+              const hint =
+                forwarder !== undefined && ambiguous.includes(status)
+                  ? `it may be the answer of ${name(forwarder)}`
+                  : undefined
+              resume(Effect.succeed({ status, header, hint, body: (maxBytes) => body.read(maxBytes) }))
             },
             onResponseData(_, chunk) {
               received?.write(chunk)
@@ -61,7 +104,7 @@ export const make =
             },
             onResponseError(_, error) {
               if (received === undefined) fail(error)
-              else received.close({ error: failureOf(error) })
+              else received.close({ error: Engine.failure(error) })
             }
           }
         )
@@ -69,3 +112,4 @@ export const make =
         fail(error)
       }
     })
+}

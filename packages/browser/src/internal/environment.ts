@@ -20,6 +20,9 @@ export const awaitOnline: Effect.Effect<void> = Effect.async((resume) => {
 export const isLoopback = ({ hostname }: URL): boolean =>
   /^(.+\.)?localhost$/.test(hostname) || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
 
+/** Whether an origin matters: pages and workers have a location, other runtimes have none. */
+export const hasOrigin = (): boolean => globalThis.location !== undefined
+
 /** Workers made of a blob have its url as their location, and still the origin of their page. */
 const origin = (): URL | undefined => {
   try {
