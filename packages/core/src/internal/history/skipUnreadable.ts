@@ -15,8 +15,8 @@ const describe = ({ mismatch: { actual, expected, path } }: UnreadableRow) =>
   `${path === "" ? "the row" : path}: expected ${expected}, got ${actual}`
 
 /** A row that stands for a message. Without an id of its own it has one of the row before it, so that it is known again. */
-const unreadable = (why: string, before: Item | undefined, row: Partial<UnreadableRow> = {}): Unreadable => ({
-  id: row.id ?? `behind ${before?.id ?? "the first"}`,
+const unreadable = (why: string, before: Item | string, row: Partial<UnreadableRow> = {}): Unreadable => ({
+  id: row.id ?? `behind ${typeof before === "string" ? before : before.id}`,
   sessionId: row.sessionId ?? "",
   unreadable: why
 })
@@ -36,7 +36,9 @@ const readPage = (getReadable: GetReadable, request: Request): Effect.Effect<Rea
       for (let index = 0; index < messages.length + left.length; index++) {
         const row = left.find((row) => row.index === index)
         const message = row === undefined ? readable.next().value : undefined
-        const item = message ?? unreadable(row === undefined ? "" : describe(row), items[items.length - 1], row)
+        const item =
+          message ??
+          unreadable(describe(row as UnreadableRow), items[items.length - 1] ?? `offset ${request.offset}`, row)
         items.push(item)
       }
       return items
@@ -58,23 +60,14 @@ const readInParts = (
   { limit, offset }: Request,
   failure: ServerError
 ): Effect.Effect<ReadonlyArray<Item>, GetHistoryError> => {
-  const once = (request: Request) =>
-    Effect.provideService(readPage(getReadable, request), Prefetching, true).pipe(
-      Effect.map((items): ReadonlyArray<Item> | "failing" => items),
-      Effect.catchIf(isFailing, () => Effect.succeed("failing" as const))
-    )
-  const carefully = (request: Request) =>
+  const part = (request: Request, once = true) =>
     readPage(getReadable, request).pipe(
       Effect.map((items): ReadonlyArray<Item> | "failing" => items),
-      Effect.catchIf(isFailing, () => Effect.succeed("failing" as const))
+      Effect.catchIf(isFailing, () => Effect.succeed("failing" as const)),
+      // A single row is not given up for one failure that may pass: it is retried by the policy.
+      Effect.provideService(Prefetching, once)
     )
-  /** Whether the rows around one for which the server fails stand where they stood. */
-  const isStill = (at: number, before: Item | undefined) =>
-    Effect.gen(function* () {
-      if (before === undefined || isUnreadable(before)) return true
-      const items = yield* once({ offset: at - 1, limit: 1 })
-      return items !== "failing" && items[0]?.id === before.id
-    })
+  /** Gives nothing where the list has moved. */
   const attempt = Effect.gen(function* () {
     const read: Array<Item> = []
     const failing: Array<number> = []
@@ -85,28 +78,32 @@ const readInParts = (
       const before = read[read.length - 1]
       const overlap = before === undefined || isUnreadable(before) ? 0 : 1
       const wanted = Math.min(size, limit - read.length)
-      const request = { offset: at - overlap, limit: wanted + overlap }
-      const items = yield* wanted === 1 ? carefully({ offset: at, limit: 1 }) : once(request)
+      const items = yield* part({ offset: at - overlap, limit: wanted + overlap })
       if (items === "failing") {
-        if (wanted > 1) {
-          size = wanted >> 1
-          continue
-        }
+        size = wanted >> 1
+        if (wanted > 1) continue
+        if ((yield* part({ offset: at, limit: 1 }, false)) !== "failing") return undefined
         failing.push(read.length)
-        read.push(unreadable("the server fails for it", before))
+        read.push(unreadable("the server fails for it", before ?? `offset ${at}`))
         size = 2
         continue
       }
       answered = true
-      if (wanted > 1 && overlap === 1 && items[0]?.id !== before?.id) return undefined
-      const rows = wanted > 1 ? items.slice(overlap) : items
-      if (rows.length === 0) break
-      for (const row of rows) read.push(row)
+      if (overlap === 1 && items[0]?.id !== before?.id) return undefined
+      if (items.length === overlap) break
+      for (const row of items.slice(overlap)) read.push(row)
       size *= 2
     }
-    for (const index of failing) if (!(yield* isStill(offset + index, read[index - 1]))) return undefined
+    // The rows before those for which the server fails must still stand where they stood.
+    for (const index of failing) {
+      let last = index - 1
+      while (last >= 0 && isUnreadable(read[last] as Item)) last--
+      if (last < 0) continue
+      const items = yield* part({ offset: offset + last, limit: 1 })
+      if (items === "failing" || items[0]?.id !== read[last]?.id) return undefined
+    }
     // A server that fails for everything is down.
-    if (!answered && (yield* once({ offset: offset + limit, limit: 1 })) === "failing") return yield* failure
+    if (!answered && (yield* part({ offset: offset + limit, limit: 1 })) === "failing") return yield* failure
     return read
   })
   const loop = (left: number): Effect.Effect<ReadonlyArray<Item>, GetHistoryError> =>
