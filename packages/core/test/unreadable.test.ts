@@ -104,8 +104,8 @@ describe("unreadable", () => {
         const some = () => new Set(began.filter(() => below(25) === 0))
         const bad = { shape: some(), failing: some() }
         const change = () => {
-          if (below(6) === 0) server.arrive(1 + below(5), below(2) === 0, below(4))
-          if (below(12) === 0) server.remove(below(server.rows.length), 1 + below(3))
+          if (below(20) === 0) server.arrive(1 + below(5), below(2) === 0, below(4))
+          if (below(40) === 0) server.remove(below(server.rows.length), 1 + below(3))
         }
         const result = yield* Effect.either(read(service(server, bad, change), 1 + below(60)))
         if (Either.isLeft(result)) {

@@ -48,70 +48,65 @@ const readPage = (getReadable: GetReadable, request: Request): Effect.Effect<Rea
 /** The server fails for every page that holds a row which it cannot read. */
 const isFailing = (error: GetHistoryError): error is ServerError => error instanceof ServerError && error.status === 500
 
-/** How often a page is read in parts while the list moves. */
-const tries = 5
-
 /**
- * Reads a page in parts, which shrink where the server fails and grow where it does not, until single rows are left for which
- * it fails. Each part begins with the last row of the one before: else the list has moved, and all is read again.
+ * Reads a page in parts, which shrink where the server fails, down to the single rows for which it fails. Gives the page as
+ * far as it is sure: behind such rows only if the row before them still stands where it stood, and nothing where the list has
+ * moved between two parts. The walk asks for the rest.
  */
 const readInParts = (
   getReadable: GetReadable,
   { limit, offset }: Request,
   failure: ServerError
 ): Effect.Effect<ReadonlyArray<Item>, GetHistoryError> => {
-  const part = (request: Request, once = true) =>
-    readPage(getReadable, request).pipe(
-      Effect.map((items): ReadonlyArray<Item> | "failing" => items),
-      Effect.catchIf(isFailing, () => Effect.succeed("failing" as const)),
+  const part = (offset: number, limit: number, once = true) =>
+    readPage(getReadable, { offset, limit }).pipe(
+      Effect.map((items): ReadonlyArray<Item> | undefined => items),
+      Effect.catchIf(isFailing, () => Effect.succeed(undefined)),
       // A single row is not given up for one failure that may pass: it is retried by the policy.
       Effect.provideService(Prefetching, once)
     )
-  /** Gives nothing where the list has moved. */
-  const attempt = Effect.gen(function* () {
+  return Effect.gen(function* () {
     const read: Array<Item> = []
-    const failing: Array<number> = []
-    let size = Math.max(1, limit >> 1)
-    let answered = false
-    while (read.length < limit) {
+    let size = limit >> 1
+    while (read.length < limit && size > 0) {
       const at = offset + read.length
       const before = read[read.length - 1]
-      const overlap = before === undefined || isUnreadable(before) ? 0 : 1
-      const wanted = Math.min(size, limit - read.length)
-      const items = yield* part({ offset: at - overlap, limit: wanted + overlap })
-      if (items === "failing") {
-        size = wanted >> 1
-        if (wanted > 1) continue
-        if ((yield* part({ offset: at, limit: 1 }, false)) !== "failing") return undefined
-        failing.push(read.length)
-        read.push(unreadable("the server fails for it", before ?? `offset ${at}`))
-        size = 2
+      // Each part begins with the last row of the one before: else the list has moved.
+      const overlap = before === undefined ? 0 : 1
+      const items = yield* part(at - overlap, Math.min(size, limit - read.length) + overlap)
+      if (items === undefined) {
+        size >>= 1
         continue
       }
-      answered = true
-      if (overlap === 1 && items[0]?.id !== before?.id) return undefined
-      if (items.length === overlap) break
+      if (overlap === 1 && items[0]?.id !== before?.id) return read
+      if (items.length === overlap) return read
       for (const row of items.slice(overlap)) read.push(row)
-      size *= 2
     }
-    // The rows before those for which the server fails must still stand where they stood.
-    for (const index of failing) {
-      let last = index - 1
-      while (last >= 0 && isUnreadable(read[last] as Item)) last--
-      if (last < 0) continue
-      const items = yield* part({ offset: offset + last, limit: 1 })
-      if (items === "failing" || items[0]?.id !== read[last]?.id) return undefined
+    const last = read[read.length - 1]
+    const failing: Array<Item> = []
+    let rest: ReadonlyArray<Item> | undefined
+    while (rest === undefined && read.length + failing.length < limit) {
+      const at = offset + read.length + failing.length
+      let size = limit - read.length - failing.length
+      while (rest === undefined && size > 0) {
+        rest = yield* part(at, size, size > 1)
+        size >>= 1
+      }
+      if (rest === undefined) {
+        const before = failing[failing.length - 1] ?? last ?? `offset ${at}`
+        failing.push(unreadable("the server fails for it", before))
+      }
+    }
+    // The row for which the server failed is gone or elsewhere.
+    if (failing.length === 0) return read.length > 0 ? read : (rest ?? [])
+    if (last !== undefined) {
+      const [found] = (yield* part(offset + read.length - 1, 1)) ?? []
+      return found?.id === last.id ? [...read, ...failing, ...(rest ?? [])] : read
     }
     // A server that fails for everything is down.
-    if (!answered && (yield* part({ offset: offset + limit, limit: 1 })) === "failing") return yield* failure
-    return read
+    if (rest === undefined && (yield* part(offset + limit, 1)) === undefined) return yield* failure
+    return [...failing, ...(rest ?? [])]
   })
-  const loop = (left: number): Effect.Effect<ReadonlyArray<Item>, GetHistoryError> =>
-    Effect.flatMap(attempt, (items) => {
-      if (items !== undefined) return Effect.succeed(items)
-      return left > 1 ? loop(left - 1) : Effect.fail(failure)
-    })
-  return loop(tries)
 }
 
 export const skipUnreadable =
