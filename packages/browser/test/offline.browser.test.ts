@@ -81,6 +81,17 @@ it.scopedLive("the deadline ends the wait, and the error is that of the last att
   })
 )
 
+it.scopedLive("160 the deadline ends the wait where nothing can be interrupted", () =>
+  Effect.gen(function* () {
+    const { state } = yield* network
+    const asked = yield* Deferred.make<void>()
+    const messages = yield* service({ serverUrl, waitWhileOffline: true, deadline: "100 millis" })
+    const call = messages.getHistory().pipe(RetryPolicy.withRetryPolicy(policy(asked, 5)))
+    matches(yield* failure(Effect.uninterruptible(call)), { _tag: "ConnectionError", code: "OFFLINE", attempts: 1 })
+    assert.deepStrictEqual(state, { requests: 1, listeners: 0 })
+  })
+)
+
 it.scopedLive("interruption ends the wait", () =>
   Effect.gen(function* () {
     const { state } = yield* network
@@ -127,7 +138,7 @@ it.scopedLive("a send is not even tried while the browser is offline, unless the
     matches(yield* failure(none(far.send(send))), { code: "OFFLINE", phase: "connect", outcome: "notSent" })
     assert.strictEqual(state.requests, 0)
     const near = yield* service({ serverUrl: "http://localhost:1" })
-    matches(yield* failure(none(near.send(send))), { code: "OFFLINE", phase: "headers", outcome: "unknown" })
+    matches(yield* failure(none(near.send(send))), { code: "OFFLINE", phase: "unknown", outcome: "unknown" })
     assert.strictEqual(state.requests, 1)
   })
 )

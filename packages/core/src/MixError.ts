@@ -13,7 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { HistoryCursor } from "./HistoryCursor.ts"
 import { HistoryStats } from "./HistoryStats.ts"
-import { outcomeOf } from "./internal/outcome.ts"
+import { namesSession, outcomeOf } from "./internal/outcome.ts"
 
 /**
  * The operation that failed. A page that a stream could not read failed in `getHistory`.
@@ -265,6 +265,9 @@ export class RateLimited extends httpError<RateLimited>()("RateLimited", reply) 
   }
 }
 
+/** 520 to 524, 529 and 530 are those of Cloudflare and other gateways whose server fails, or is overloaded. */
+const passing: ReadonlyArray<number> = [500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]
+
 /**
  * 5xx: the server, or a proxy before it, failed.
  *
@@ -276,9 +279,9 @@ export class ServerError extends httpError<ServerError>()("ServerError", {
   status: Schema.Int,
   hint
 }) {
-  /** 500, 502, 503 and 504 may pass; 501 and 505 will not. */
+  /** 500, 502, 503, 504 and what gateways make of them may pass; 501 and 505 will not. A refusal because of the session lasts. */
   get isRetryable(): boolean {
-    return [500, 502, 503, 504].includes(this.status) && harmless(this)
+    return passing.includes(this.status) && harmless(this) && !namesSession(this)
   }
   override get message(): string {
     const advice = [this.hint, wait(this.retryAfter)].filter((part) => part !== undefined).join("; ")
@@ -299,9 +302,9 @@ export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedS
   /** The beginning of the body, at most 2 KiB. */
   body: Schema.optional(Schema.String)
 }) {
-  /** Only 408, and only of a read: the server gave up waiting for a request that changes nothing. */
+  /** Only 408 and 425, and only of a read: the server gave up waiting for the request, or will not take it so early. */
   get isRetryable(): boolean {
-    return this.status === 408 && this.operation !== "send"
+    return (this.status === 408 || this.status === 425) && this.operation !== "send"
   }
   override get message(): string {
     const redirect = this.status >= 300 && this.status < 400
@@ -321,8 +324,11 @@ export class ConnectionError extends httpError<ConnectionError>()("ConnectionErr
   ...exchange,
   /** The engine's word for it, such as `ECONNREFUSED`; `UNKNOWN` where it has none. */
   code: Schema.String,
-  /** How far the request got: no connection, or no reply to what was sent. (A reply that breaks off is `truncated`.) */
-  phase: Schema.Literal("connect", "headers"),
+  /**
+   * How far the request got. `connect`: no connection, so nothing was sent. `headers`: the request was sent, at least in part,
+   * and no reply came. `unknown`: the HTTP client does not say which. (A reply that breaks off is `truncated`.)
+   */
+  phase: Schema.Literal("connect", "headers", "unknown"),
   /** `host:port` of the server. */
   address: Schema.String,
   /** What to look at first. */
@@ -335,8 +341,8 @@ export class ConnectionError extends httpError<ConnectionError>()("ConnectionErr
     return this.transient && harmless(this) && !(this.code === "ENOTFOUND" && this.attempts > 1)
   }
   override get message(): string {
-    const what = this.phase === "connect" ? `cannot reach ${this.address}` : `lost the connection to ${this.address}`
-    return line(this, `${what} (${this.code})`, this.hint)
+    const what = { connect: "cannot reach", headers: "lost the connection to", unknown: "no reply from" }[this.phase]
+    return line(this, `${what} ${this.address} (${this.code})`, this.hint)
   }
 }
 
@@ -348,7 +354,10 @@ export class ConnectionError extends httpError<ConnectionError>()("ConnectionErr
  */
 export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout", {
   ...exchange,
-  /** What was waited for: the connection, the head of the reply, or the rest of its body. */
+  /**
+   * What was waited for: the connection, the head of the reply, or the rest of its body. An HTTP client that cannot see its
+   * connections says `headers` for the first two.
+   */
   phase: Schema.Literal("connect", "headers", "body"),
   /** Which limit was reached: that of one attempt, that of the call with its retries, or one of the HTTP engine's own. */
   scope: Schema.Literal("attempt", "deadline", "engine"),

@@ -255,6 +255,15 @@ describe("MixError", () => {
       [504, true],
       [505, false],
       [507, false],
+      [519, false],
+      [520, true],
+      [521, true],
+      [522, true],
+      [523, true],
+      [524, true],
+      [525, false],
+      [529, true],
+      [530, true],
       [599, false]
     ])("of a %i is %s for a read", (status, expected) => {
       for (const operation of operations.filter((name) => name !== "send")) {

@@ -1,9 +1,9 @@
 /**
  * What `MessagesHttp` needs of an HTTP client: one request, one reply, and the code of what went wrong.
  *
- * `MessagesHttp.layer` makes an engine of any `HttpClient`. The runtime packages have engines of their own, which cost less
- * than a client for every purpose and know more: whether a connection ever stood, so that a `send` that failed is known not
- * to have been sent. For those who write another.
+ * `MessagesHttp.layer` makes an engine of any `HttpClient`. The runtime packages have engines of their own, which cost less.
+ * The one of `@mix-effect/node` also sees its connections: it knows of a `send` that failed whether anything was sent. For
+ * those who write another.
  *
  * @since 0.1.0
  */
@@ -42,10 +42,11 @@ export interface Request {
  */
 export interface Progress {
   /**
-   * `connect`: nothing was written yet. `headers`: waiting for the head of the reply; where an engine cannot tell, the
-   * connection may not stand either. `body`: the head has come.
+   * `unknown` until the engine knows better. `connect`: nothing of the request was handed to a connection, so a failure or
+   * an abort now means that it was not sent. `headers`: some of it was, and no head of a reply came. `body`: the head came.
+   * Say `connect` only where that is certain: a `send` that fails then is made again.
    */
-  phase: "connect" | "headers" | "body"
+  phase: "unknown" | "connect" | "headers" | "body"
 }
 
 /**
@@ -87,6 +88,8 @@ export interface Body {
 export class EngineError extends Data.TaggedError("EngineError")<{
   /** As in `ECONNREFUSED`; `UNKNOWN` where there is none. */
   readonly code: string
+  /** The system call that failed, as Node.js names it, such as `connect` or `read`. */
+  readonly syscall?: string | undefined
   /** What to look at first, where the engine knows more than the code says. */
   readonly hint?: string | undefined
 }> {}
@@ -99,23 +102,36 @@ export class EngineError extends Data.TaggedError("EngineError")<{
  */
 export type Engine = (request: Request, progress: Progress) => Effect.Effect<Reply, EngineError>
 
-/** The first code in a chain of causes. Errors of other realms and of mocks are errors too: only properties are looked at. */
-const codeOf = (error: unknown, depth = 0): string | undefined => {
+/** What `failure` reads of an error. Errors of other realms and of mocks are errors too: only properties are looked at. */
+type Found = { readonly code: string; readonly syscall: string | undefined }
+
+/** Several addresses were tried: their errors have a system call in common, or the whole has none. */
+const commonSyscall = (errors: unknown): string | undefined => {
+  if (!Array.isArray(errors)) return undefined
+  const [first, ...others] = errors.map((error) => (error as { readonly syscall?: unknown } | null)?.syscall)
+  return typeof first === "string" && others.every((other) => other === first) ? first : undefined
+}
+
+/** The first code in a chain of causes, with the system call of the same error. */
+const find = (error: unknown, depth = 0): Found | undefined => {
   if (typeof error !== "object" || error === null || depth > 6) return undefined
-  const { cause, code, errors, name } = error as Record<string, unknown>
-  if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) return code
-  const inner = codeOf(cause, depth + 1) ?? (Array.isArray(errors) ? codeOf(errors[0], depth + 1) : undefined)
+  const { cause, code, errors, name, syscall } = error as Record<string, unknown>
+  if (typeof code === "string" && /^[A-Z][A-Z0-9_]{2,60}$/.test(code)) {
+    return { code, syscall: typeof syscall === "string" ? syscall : commonSyscall(errors) }
+  }
+  const inner = find(cause, depth + 1) ?? (Array.isArray(errors) ? find(errors[0], depth + 1) : undefined)
+  if (inner !== undefined) return Array.isArray(errors) ? { ...inner, syscall: commonSyscall(errors) } : inner
   // The parser of undici gives its errors no code.
-  return inner ?? (name === "HTTPParserError" ? "HPE_INVALID" : undefined)
+  return name === "HTTPParserError" ? { code: "HPE_INVALID", syscall: undefined } : undefined
 }
 
 /**
- * What an engine's error comes to: the first code that it or one of its causes has.
+ * What an engine's error comes to: the first code that it or one of its causes has, and the system call that failed.
  *
  * @since 0.1.0
  * @category errors
  */
-export const failure = (error: unknown): EngineError => new EngineError({ code: codeOf(error) ?? "UNKNOWN" })
+export const failure = (error: unknown): EngineError => new EngineError(find(error) ?? { code: "UNKNOWN" })
 
 /**
  * The same for an error of `fetch`, which in browsers says nothing but that it failed, by a `TypeError`: that is the code
@@ -126,7 +142,7 @@ export const failure = (error: unknown): EngineError => new EngineError({ code: 
  */
 export const fetchFailure = (error: unknown): EngineError => {
   const isTypeError = typeof error === "object" && error !== null && "name" in error && error.name === "TypeError"
-  return new EngineError({ code: codeOf(error) ?? (isTypeError ? "FETCH_FAILED" : "UNKNOWN") })
+  return new EngineError(find(error) ?? { code: isTypeError ? "FETCH_FAILED" : "UNKNOWN" })
 }
 
 /**

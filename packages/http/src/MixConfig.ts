@@ -9,10 +9,14 @@
 import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 
 /**
  * Where the backend is, what requests carry, and how long they may take. Each may be left out.
@@ -93,16 +97,19 @@ const checkUrl = (name: string, input: string): Effect.Effect<URL, ConfigError.C
   return Effect.succeed(url)
 }
 
-const checkDuration = (name: string, input: Duration.DurationInput | undefined, fallback: Duration.DurationInput) =>
-  Option.match(Duration.decodeUnknown(input ?? fallback), {
-    onNone: () => Effect.fail(invalid(name, 'not a duration; it looks like "30 seconds"')),
+const parseLimit = (input: Duration.DurationInput): Either.Either<Duration.Duration, string> =>
+  Option.match(Duration.decodeUnknown(input), {
+    onNone: () => Either.left('not a duration; it looks like "30 seconds"'),
     onSome: (duration) => {
       const millis = Duration.toMillis(duration)
       return millis > 0 && millis <= maxTimer
-        ? Effect.succeed(duration)
-        : Effect.fail(invalid(name, "must be longer than nothing and at most 24.8 days"))
+        ? Either.right(duration)
+        : Either.left("must be greater than 0 and at most 24.8 days")
     }
   })
+
+const checkDuration = (name: string, input: Duration.DurationInput | undefined, fallback: Duration.DurationInput) =>
+  Effect.mapError(parseLimit(input ?? fallback), (message) => invalid(name, message))
 
 /** Headers that the engine writes itself, or that say how the body is framed. */
 const forbidden = new Set([
@@ -219,3 +226,53 @@ export const make = (options: Options = {}): Effect.Effect<MixConfig, ConfigErro
       tracePropagation
     }
   })
+
+/**
+ * The limit of the calls that it surrounds, with their retries: instead of the options `deadline` and `sendTimeout`. Set it
+ * with `withDeadline`.
+ *
+ * @since 0.2.0
+ * @category references
+ */
+export class Deadline extends Context.Reference<Deadline>()("@mix-effect/http/Deadline", {
+  defaultValue: (): Duration.Duration | undefined => undefined
+}) {}
+
+type Limited = Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>
+
+/**
+ * Limits one call with its retries, or every page of one stream: instead of `deadline` for reads and `sendTimeout` for a
+ * `send`. A call that takes longer fails with `RequestTimeout`, whose `outcome` says what became of the message; after
+ * `Effect.timeout` nobody knows. The limit may be longer than the option. The limit nearest to the call holds, and
+ * `requestTimeout` holds for each attempt of a read besides.
+ *
+ * Each call within has the whole time. Throws a `RangeError` for a duration that cannot be a limit.
+ *
+ * @example
+ * import { MessagesService, type SendMessageRequest } from "@mix-effect/core"
+ * import { MixConfig } from "@mix-effect/http"
+ * import { Effect } from "effect"
+ *
+ * export const sendWithin = (request: SendMessageRequest) =>
+ *   Effect.flatMap(MessagesService, (messages) =>
+ *     messages.send(request).pipe(
+ *       MixConfig.withDeadline("20 seconds"),
+ *       Effect.tapErrorTag("RequestTimeout", (error) => Effect.log(error.outcome)) // notSent or unknown
+ *     )
+ *   )
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const withDeadline: {
+  (deadline: Duration.DurationInput): <Self extends Limited>(self: Self) => Self
+  <Self extends Limited>(self: Self, deadline: Duration.DurationInput): Self
+} = dual(2, (self: Limited, deadline: Duration.DurationInput) => {
+  const limit = Either.getOrThrowWith(
+    parseLimit(deadline),
+    (message) => new RangeError(`MixConfig.withDeadline: ${message}`)
+  )
+  return Effect.isEffect(self)
+    ? Effect.provideService(self, Deadline, limit)
+    : Stream.provideService(self, Deadline, limit)
+})

@@ -31,6 +31,14 @@ import {
 
 const error = new ServerError({ operation: "getHistory", status: 503 })
 
+/** As Node.js fails when it tried several addresses: the whole has the first code, and no system call. */
+const addresses = (syscalls: ReadonlyArray<string | undefined>): Answer => {
+  const errors = syscalls.map((syscall) => fault("ECONNREFUSED", syscall).cause)
+  return {
+    cause: new TypeError("fetch failed", { cause: Object.assign(new AggregateError(errors), { code: "ECONNREFUSED" }) })
+  }
+}
+
 /** The delays that a policy chooses for one failure after another, without a clock. */
 const delays = (policy: RetryPolicy.Policy, count: number, failure: MixError = error) =>
   Effect.gen(function* () {
@@ -100,11 +108,12 @@ describe("standard", () => {
 })
 
 describe("what is tried again", () => {
-  const retried = [408, 429, 500, 502, 503, 504]
+  const retried = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]
   const statuses = [
     ...[201, 203, 206, 226, 300, 301, 302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409],
     ...[410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 499],
-    ...[500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 529, 598, 599, 600, 999]
+    ...[500, 501, 502, 503, 504, 505, 506, 507, 508, 510, 511, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530],
+    ...[598, 599, 600, 999]
   ]
 
   for (const code of statuses) {
@@ -126,22 +135,69 @@ describe("what is tried again", () => {
     )
   }
 
-  it.effect("503 with Retry-After: a send is tried again, because the server did not take it", () =>
+  it.effect("46 503 with Retry-After: a send is not tried again, because a gateway may have forwarded it", () =>
     Effect.gen(function* () {
-      const server = scripted([status(503, { "retry-after": "1" }), json(row)])
-      yield* passing(send(server))
-      assert.deepStrictEqual(times(server), [0, 1000])
+      for (const retryAfter of ["0", "1", "61"]) {
+        const server = scripted([status(503, { "retry-after": retryAfter }), json(row)])
+        const error = yield* passing(failure(send(server)))
+        matches(error, { _tag: "ServerError", attempts: 1, outcome: "unknown", isRetryable: false })
+        matches(error, { retryAfter: Number(retryAfter) * 1000 })
+        assert.strictEqual(server.requests.length, 1)
+      }
     })
   )
 
+  const busy = "sending message to agent: session is currently processing another request"
+  const missing = "failed to get session: sql: no rows in result set"
+  const refusals: ReadonlyArray<readonly [message: string, code: number, outcome: string]> = [
+    [`Internal error during ${busy}`, 500, "refused"],
+    [`Internal error during agent processing: ${missing}`, 500, "refused"],
+    [`Internal error during sending message to agent: ${missing}`, 500, "refused"],
+    [`Internal error during ${busy} (upstream said so)`, 500, "unknown"],
+    [`"${busy}"`, 500, "unknown"],
+    [`tool failed with 1: ${missing}`, 500, "unknown"],
+    [`Internal error during agent processing: sql: no rows in result set`, 500, "unknown"],
+    ["session is currently processing another request", 500, "unknown"],
+    [`Internal error during ${busy}`, 502, "unknown"],
+    [`Internal error during ${busy}`, 503, "unknown"]
+  ]
+  for (const [message, code, outcome] of refusals) {
+    it.effect(`168 ${code} "${message}": a send is ${outcome}, and not tried again`, () =>
+      Effect.gen(function* () {
+        const body = { error: { code, message, type: "internal_error" } }
+        const server = scripted([json(body, { status: code }), json(row)])
+        const error = yield* passing(failure(send(server)))
+        matches(error, { _tag: "ServerError", attempts: 1, outcome, isRetryable: false })
+        assert.strictEqual(server.requests.length, 1)
+        const sdk = scripted([json(body, { status: code }), json(row)])
+        const policy = RetryPolicy.fromConfig({ initialInterval: 1 })
+        yield* passing(failure(send(sdk).pipe(RetryPolicy.withRetryPolicy(policy))))
+        assert.strictEqual(sdk.requests.length, 1)
+      })
+    )
+  }
+
   const faults: ReadonlyArray<readonly [name: string, answer: Answer, reads: number, sends: number, outcome: string]> =
     [
-      ["ECONNREFUSED", fault("ECONNREFUSED"), 4, 4, "notSent"],
+      ["ECONNREFUSED of connect", fault("ECONNREFUSED", "connect"), 4, 4, "notSent"],
+      ["151 ECONNREFUSED of read", fault("ECONNREFUSED", "read"), 4, 1, "unknown"],
+      ["151 ECONNREFUSED of no known call", fault("ECONNREFUSED"), 4, 1, "unknown"],
       ["ENOTFOUND", fault("ENOTFOUND"), 2, 2, "notSent"],
       ["EAI_AGAIN", fault("EAI_AGAIN"), 4, 4, "notSent"],
       ["UND_ERR_CONNECT_TIMEOUT", fault("UND_ERR_CONNECT_TIMEOUT"), 4, 4, "notSent"],
-      ["EHOSTUNREACH", fault("EHOSTUNREACH"), 4, 4, "notSent"],
-      ["111 EMFILE", fault("EMFILE"), 4, 4, "notSent"],
+      ["EHOSTUNREACH of connect", fault("EHOSTUNREACH", "connect"), 4, 4, "notSent"],
+      ["151 EHOSTUNREACH of read", fault("EHOSTUNREACH", "read"), 4, 1, "unknown"],
+      ["151 EHOSTUNREACH of no known call", fault("EHOSTUNREACH"), 4, 1, "unknown"],
+      ["ETIMEDOUT of connect", fault("ETIMEDOUT", "connect"), 4, 4, "notSent"],
+      ["ETIMEDOUT of read", fault("ETIMEDOUT", "read"), 4, 1, "unknown"],
+      ["151 EPROTO of write", fault("EPROTO", "write"), 1, 1, "unknown"],
+      ["151 ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR", fault("ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR"), 1, 1, "unknown"],
+      ["111 EMFILE of connect", fault("EMFILE", "connect"), 4, 4, "notSent"],
+      ["111 EMFILE of no known call", fault("EMFILE"), 4, 1, "unknown"],
+      ["EAI_AGAIN of getaddrinfo", fault("EAI_AGAIN", "getaddrinfo"), 4, 4, "notSent"],
+      ["several addresses, all refused", addresses(["connect", "connect"]), 4, 4, "notSent"],
+      ["several addresses, one of them of a connection that stood", addresses(["connect", "read"]), 4, 1, "unknown"],
+      ["several errors, one of no known call", addresses(["connect", undefined]), 4, 1, "unknown"],
       ["ECONNRESET", fault("ECONNRESET"), 4, 1, "unknown"],
       ["EPIPE", fault("EPIPE"), 4, 1, "unknown"],
       ["UND_ERR_SOCKET", fault("UND_ERR_SOCKET"), 4, 1, "unknown"],
@@ -269,9 +325,10 @@ describe("fromConfig", () => {
       assert.strictEqual(yield* attempts(status(408), {}, send), 1)
       assert.strictEqual(yield* attempts(fault("ECONNRESET"), {}, send), 1)
       assert.strictEqual(yield* attempts(brokenBody, {}, send), 1)
-      assert.strictEqual(yield* attempts(fault("ECONNREFUSED"), {}, send), 3)
+      assert.strictEqual(yield* attempts(fault("ECONNREFUSED"), {}, send), 1)
+      assert.strictEqual(yield* attempts(fault("ECONNREFUSED", "connect"), {}, send), 3)
       assert.strictEqual(yield* attempts(status(429), {}, send), 3)
-      assert.strictEqual(yield* attempts(status(503, { "retry-after": "1" }), {}, send), 3)
+      assert.strictEqual(yield* attempts(status(503, { "retry-after": "1" }), {}, send), 1)
       assert.strictEqual(yield* attempts(status(202), { statusCodes: ["2XX"] }, send), 1)
     })
   )

@@ -231,7 +231,7 @@ describe("a send", () => {
 
   it.effect("refused, and then up: one message arrives", () =>
     Effect.gen(function* () {
-      const server = scripted([fault("ECONNREFUSED"), fault("EAI_AGAIN"), json(row)])
+      const server = scripted([fault("ECONNREFUSED", "connect"), fault("EAI_AGAIN", "getaddrinfo"), json(row)])
       assert.deepStrictEqual(yield* passing(send(server)), row)
       assert.strictEqual(server.requests.length, 3)
     })
@@ -306,11 +306,11 @@ it.effect("110 a process that slept through the deadline between two attempts ma
     })
     for (const call of [get, send]) {
       late = false
-      const server = scripted([status(503, { "retry-after": "1" }), json([])])
+      const server = scripted([status(429, { "retry-after": "1" }), json([])])
       const error = yield* failure<unknown, MixError, never>(
         (call(server) as Effect.Effect<unknown, MixError>).pipe(Effect.withClock(sleepy))
       )
-      matches(error, { _tag: "ServerError", attempts: 1 })
+      matches(error, { _tag: "RateLimited", attempts: 1 })
       assert.isTrue(late)
       assert.strictEqual(server.requests.length, 1)
     }

@@ -139,8 +139,10 @@ export const status = (code: number, headers: Record<string, string> = {}, body 
   body
 })
 
-/** An engine's failure that is known by its code. */
-export const fault = (code: string): Answer => ({ cause: Object.assign(new Error(code), { code }) })
+/** An engine's failure that is known by its code, and by the system call that failed. */
+export const fault = (code: string, syscall?: string): Answer => ({
+  cause: Object.assign(new Error(code), { code, ...(syscall !== undefined && { syscall }) })
+})
 
 /** A head that never comes. */
 export const never: Answer = { effect: Effect.never }

@@ -22,6 +22,10 @@ const error = (code: number, message = "no", type = "t"): FaultServer.Reply =>
 
 const html = [["Content-Type", "text/html"]] as const
 
+/** What the server says of a session that takes no message. */
+const busy = "session is currently processing another request"
+const missing = "failed to get session: sql: no rows in result set"
+
 const statuses: ReadonlyArray<Row> = [
   row(37, "200 of a send", taken, ok(1, message), sending),
   row(
@@ -85,7 +89,61 @@ const statuses: ReadonlyArray<Row> = [
     46,
     "503 with Retry-After of a send, then 200",
     [FaultServer.status(503, [["Retry-After", "0"]]), taken],
-    ok(2, message),
+    fails("ServerError", 1, { outcome: "unknown", isRetryable: false, retryAfter: 0 }),
+    sending
+  ),
+  ...[425, 520, 521, 522, 523, 524, 529, 530].flatMap((code) => [
+    row(167, `${code}, then 200`, [FaultServer.status(code), empty], ok(2)),
+    row(
+      167,
+      `${code} of a send`,
+      [FaultServer.status(code), taken],
+      fails(code === 425 ? "UnexpectedStatus" : "ServerError", 1, {
+        outcome: code === 425 ? "refused" : "unknown",
+        isRetryable: false
+      }),
+      sending
+    )
+  ]),
+  row(
+    167,
+    "522 of a gateway, a page of HTML",
+    [FaultServer.status(522, html, "<html>Connection timed out"), empty],
+    ok(2)
+  ),
+  row(167, "525: its TLS is set up wrongly", FaultServer.status(525), fails("ServerError", 1, { isRetryable: false })),
+  ...[
+    ["a busy session", `Internal error during sending message to agent: ${busy}`],
+    ["an unknown session", `Internal error during agent processing: ${missing}`],
+    ["an unknown session, of a later server", `Internal error during sending message to agent: ${missing}`]
+  ].map(([name, words]) =>
+    row(
+      168,
+      `500 of a send to ${name}`,
+      [error(500, words, "internal_error"), taken],
+      fails("ServerError", 1, { outcome: "refused", isRetryable: false }),
+      sending
+    )
+  ),
+  row(
+    168,
+    "404 of a send to an unknown session",
+    [error(404, "Session with ID 's1' not found", "not_found"), taken],
+    fails("NotFound", 1, { outcome: "refused", isRetryable: false }),
+    sending
+  ),
+  row(
+    168,
+    "500 of a send that quotes a busy session",
+    [error(500, `upstream: "${busy}", gave up`), taken],
+    fails("ServerError", 1, { outcome: "unknown", isRetryable: false }),
+    sending
+  ),
+  row(
+    168,
+    "502 of a gateway in the words of a busy session",
+    [error(502, `Internal error during sending message to agent: ${busy}`), taken],
+    fails("ServerError", 1, { outcome: "unknown", isRetryable: false }),
     sending
   ),
   ...[409, 422, 413, 451, 405].map((code) =>

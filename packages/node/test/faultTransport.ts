@@ -3,6 +3,7 @@ import { MessagesService, SessionId } from "@mix-effect/core"
 import { RetryPolicy } from "@mix-effect/http"
 import { FaultServer } from "@mix-effect/testing"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -11,7 +12,20 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { Dispatcher } from "undici"
 import { MixNode } from "../src/index.ts"
-import { type Absent, type Call, type Expected, limits, type More, play, type Row, row, send } from "./faultRow.ts"
+import { breakingServer, type EngineName, engineNames, layerOf, type SocketError } from "./everyEngine.ts"
+import {
+  type Absent,
+  type Call,
+  type Expected,
+  getHistory,
+  limits,
+  type More,
+  play,
+  type Row,
+  row,
+  send,
+  shortLimits
+} from "./faultRow.ts"
 
 const empty = FaultServer.json([])
 const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
@@ -155,6 +169,13 @@ const transport: ReadonlyArray<Row> = [
     "kept connections that are dead, for a send",
     [dead, dead, taken],
     { tag: "ConnectionError", fields: { attempts: 1, outcome: "unknown" }, requests: 2 },
+    thirdly("send({})", (messages, text) => messages.send({ id: SessionId.make("s1"), text }))
+  ),
+  row(
+    151,
+    "a kept connection that is reset once the message arrived",
+    [empty, empty, FaultServer.resetWithoutReply, taken],
+    { tag: "ConnectionError", fields: { attempts: 1, outcome: "unknown" }, requests: 3 },
     thirdly("send({})", (messages, text) => messages.send({ id: SessionId.make("s1"), text }))
   ),
   row(
@@ -305,6 +326,100 @@ const released = Effect.gen(function* () {
   return yield* Fiber.join(fiber)
 })
 
+/** A message that arrived before its connection ended, over an engine. */
+const arrivedOver = (engine: EngineName, error: SocketError): Row => {
+  let posts = 0
+  const program = Effect.gen(function* () {
+    const server = yield* breakingServer("request", error)
+    return yield* Effect.flatMap(MessagesService, (messages) =>
+      messages.send({ id: SessionId.make("s1"), text: "Hello" })
+    ).pipe(
+      Effect.provide(layerOf(engine, { ...limits, serverUrl: server.url })),
+      Effect.ensuring(
+        Effect.sync(() => {
+          posts = server.posts()
+        })
+      )
+    )
+  })
+  const answer = { ...fails("ConnectionError", 1, { code: error.code, outcome: "unknown", isRetryable: false }) }
+  const name = `${engine}: a message arrives, then its connection ends with ${error.code} (${error.syscall ?? "TLS"})`
+  return play(151, name, "send({})", answer, program, () => posts)
+}
+
+/** A call that nobody can interrupt, over an engine. */
+const uninterruptible = (
+  engine: EngineName,
+  name: string,
+  reply: FaultServer.Reply,
+  { around, call, expected }: { readonly around: NonNullable<More["around"]>; call: Call; expected: Expected }
+): Row => {
+  let count = 0
+  const program = Effect.gen(function* () {
+    const server = yield* FaultServer.serve(reply)
+    return yield* around(Effect.flatMap(MessagesService, (messages) => call.run(messages, "Hello"))).pipe(
+      Effect.provide(layerOf(engine, { ...shortLimits, serverUrl: server.url })),
+      Effect.ensuring(
+        Effect.map(server.requestCount, (requests) => {
+          count = requests
+        })
+      )
+    )
+  })
+  return play(160, `${engine}: ${name}`, call.name, expected, program, () => count)
+}
+
+/** Runs an effect as a finalizer, and gives what came of it. */
+const finalizing: NonNullable<More["around"]> = (effect) =>
+  Effect.flatMap(Deferred.make<Effect.Effect.Success<typeof effect>, Effect.Effect.Error<typeof effect>>(), (ended) =>
+    Effect.zipRight(
+      Effect.scoped(Effect.acquireRelease(Effect.void, () => Effect.intoDeferred(effect, ended))),
+      Deferred.await(ended)
+    )
+  )
+
+const everyEngine: ReadonlyArray<Row> = engineNames.flatMap((engine) => [
+  arrivedOver(engine, { code: "EHOSTUNREACH", syscall: "read" }),
+  arrivedOver(engine, { code: "ECONNREFUSED", syscall: "read" }),
+  arrivedOver(engine, { code: "EPROTO", syscall: "write" }),
+  arrivedOver(engine, { code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED" }),
+  uninterruptible(engine, "no head, in an uninterruptible region", FaultServer.stallBeforeHead, {
+    around: Effect.uninterruptible,
+    call: getHistory(),
+    expected: fails("RequestTimeout", 4, { scope: "attempt", limit: 300 })
+  }),
+  uninterruptible(engine, "no head of a reply to a send, in a finalizer", FaultServer.stallBeforeHead, {
+    around: finalizing,
+    call: send(),
+    expected: fails("RequestTimeout", 1, { scope: "deadline", limit: 500, outcome: "unknown" })
+  }),
+  uninterruptible(engine, "a body that stalls, in a finalizer", FaultServer.stallMidBody(), {
+    around: finalizing,
+    call: getHistory(),
+    expected: fails("RequestTimeout", 4, { phase: "body", scope: "attempt" })
+  }),
+  uninterruptible(
+    engine,
+    "429 of a send with a body that never ends, in a finalizer",
+    FaultServer.reply(
+      FaultServer.head({
+        status: 429,
+        headers: [
+          ["Retry-After", "3600"],
+          ["Content-Length", "1000"]
+        ]
+      }),
+      FaultServer.write("{"),
+      FaultServer.stall
+    ),
+    {
+      around: finalizing,
+      call: send(),
+      expected: fails("RateLimited", 1, { outcome: "refused", retryAfter: 3_600_000 })
+    }
+  )
+])
+
 const surroundings: ReadonlyArray<Row> = [
   play(
     [95, 99],
@@ -438,7 +553,7 @@ const surroundings: ReadonlyArray<Row> = [
   })
 ]
 
-export const transportRows: ReadonlyArray<Row> = [...transport, ...surroundings]
+export const transportRows: ReadonlyArray<Row> = [...transport, ...everyEngine, ...surroundings]
 
 const elsewhere = (cases: number, name: string, reason: string): Absent => ({ cases: [cases], name, reason })
 
@@ -473,6 +588,7 @@ export const transportAbsent: ReadonlyArray<Absent> = [
   elsewhere(146, "a preflight that is refused", "browsers only"),
   elsewhere(147, "http from a page of https", "browsers only"),
   elsewhere(148, "a tracer or a logger that throws", "the call is unaffected; tested in @mix-effect/http"),
+  elsewhere(162, "the async context after a call", "the caller's own; tested in asyncContext.test.ts"),
   elsewhere(
     163,
     "a cache",

@@ -5,7 +5,7 @@ import { assert, it } from "@effect/vitest"
 import type { Engine } from "@mix-effect/http"
 import { FaultServer } from "@mix-effect/testing"
 import * as Effect from "effect/Effect"
-import { Agent } from "undici"
+import { Agent, type Dispatcher } from "undici"
 import * as UndiciEngine from "../src/internal/undiciEngine.ts"
 
 const engine = Effect.map(
@@ -23,9 +23,41 @@ const request = (server: { readonly url: string }, signal: AbortSignal): Engine.
   signal
 })
 
-const progress = (): Engine.Progress => ({ phase: "headers" })
+const progress = (): Engine.Progress => ({ phase: "unknown" })
 
 const { gzip } = FaultServer
+
+it.scopedLive("151 a dispatcher that repeats requests by their errors' codes sends no message twice", () =>
+  Effect.gen(function* () {
+    const server = yield* FaultServer.serve(FaultServer.resetWithoutReply)
+    // As undici's interceptors for retries and DNS do.
+    const agent = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        new Agent().compose((dispatch) => (options, handler) => {
+          let tries = 0
+          const again: Dispatcher.DispatchHandler = {
+            onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
+            onResponseError: (controller, error) => {
+              if (++tries < 3 && !controller.aborted) dispatch(options, again)
+              else handler.onResponseError?.(controller, error)
+            }
+          }
+          return dispatch(options, again)
+        })
+      ),
+      (agent) => Effect.promise(() => agent.destroy())
+    )
+    const ask = UndiciEngine.make(agent)
+    const signal = new AbortController().signal
+    const get = yield* Effect.flip(ask(request(server, signal), progress()))
+    assert.strictEqual(get._tag, "EngineError")
+    assert.strictEqual(yield* server.requestCount, 3)
+    const reached = progress()
+    const post = yield* Effect.flip(ask({ ...request(server, signal), method: "POST", body: "{}" }, reached))
+    assert.deepStrictEqual([post.code, reached.phase], ["MESSAGE_REPEATED", "headers"])
+    assert.strictEqual(yield* server.requestCount, 4)
+  })
+)
 
 it.scopedLive("between the head of a reply and its body: an abort closes the connection, and reading fails", () =>
   Effect.gen(function* () {

@@ -42,30 +42,20 @@ const cancel = async (body: { readonly cancel: () => Promise<void> } | null | un
   }
 }
 
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
 /** Bounded when it has come: there is nothing to stop it by. */
-const readText = async (response: Response, signal: AbortSignal): Promise<Engine.Body> => {
-  const aborted = new Promise<never>((_, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    else signal.addEventListener("abort", abort)
-  })
-  const text = await Promise.race([response.text(), aborted])
+const readText = async (response: Response): Promise<Engine.Body> => {
+  const text = await response.text()
   return { text, byteLength: new TextEncoder().encode(text).byteLength }
 }
 
-const read = async (response: Response, maxBytes: number, signal: AbortSignal): Promise<Engine.Body> => {
-  if (response.body === undefined) return readText(response, signal)
+const readBytes = async (reader: Reader | undefined, maxBytes: number): Promise<Engine.Body> => {
   const decoder = new TextDecoder()
   let text = ""
   let byteLength = 0
-  const reader = response.body?.getReader()
-  // A `fetch` that was replaced may heed no signal.
-  const stop = () => void cancel(reader)
-  if (signal.aborted) stop()
-  else signal.addEventListener("abort", stop)
   while (reader !== undefined && byteLength <= maxBytes) {
     const { done, value } = await reader.read()
-    signal.throwIfAborted()
     if (done) break
     text += decoder.decode(value, { stream: true })
     byteLength += value.byteLength
@@ -73,11 +63,31 @@ const read = async (response: Response, maxBytes: number, signal: AbortSignal): 
   return { text: text + decoder.decode(), byteLength }
 }
 
+const read = (response: Response, maxBytes: number, signal: AbortSignal) =>
+  Effect.async<Engine.Body, Engine.EngineError>((resume) => {
+    const fail = (error: unknown) => resume(Effect.fail(Engine.failure(error)))
+    let reader: Reader | undefined
+    // A `fetch` that was replaced may heed no signal: the rest is not waited for.
+    const stop = () => {
+      fail(signal.reason)
+      void cancel(reader ?? response.body)
+    }
+    if (signal.aborted) return stop()
+    signal.addEventListener("abort", stop)
+    try {
+      reader = response.body?.getReader()
+      const body = response.body === undefined ? readText(response) : readBytes(reader, maxBytes)
+      body.then((read) => resume(Effect.succeed(read)), fail)
+    } catch (error) {
+      fail(error)
+    }
+  })
+
 const toReply = (response: Response, signal: AbortSignal): Engine.Reply => ({
   // A redirect is shown without its status. RFC 9110 (15) has an unknown status treated as the x00 of its class.
   status: response.type === "opaqueredirect" ? 300 : response.status,
   header: (name) => response.headers.get(name) ?? undefined,
-  body: (maxBytes) => Effect.tryPromise({ try: () => read(response, maxBytes, signal), catch: Engine.failure })
+  body: (maxBytes) => read(response, maxBytes, signal)
 })
 
 /** What every request has; what reads have besides. */

@@ -1,4 +1,6 @@
-import type { Outcome } from "../MixError.ts"
+/** What became of the message of a `send` that failed. */
+
+type Outcome = "notSent" | "refused" | "unknown" | "accepted"
 
 /** What decides about an outcome; each error has some of it. */
 interface Failure {
@@ -6,22 +8,34 @@ interface Failure {
   readonly outcome?: Outcome | undefined
   readonly status?: number
   readonly phase?: string
-  readonly retryAfter?: unknown
+  readonly error?: { readonly message?: string | undefined } | undefined
 }
 
+/**
+ * The two messages of a Mix server that refuses a `send` with 500 before it stores anything or starts the agent: the session
+ * is busy, or there is none with that id. Only the names of the steps before them vary. The whole message must read so,
+ * because a gateway or the agent may quote either in a longer one.
+ */
+const refusedSession =
+  /^([A-Za-z ]+: )*([A-Za-z ]*sending message to agent: session is currently processing another request|failed to get session: sql: no rows in result set)$/
+
+/** Whether the server says that it refused the message because of its session. */
+export const namesSession = ({ error, status }: Failure): boolean =>
+  status === 500 && error?.message !== undefined && refusedSession.test(error.message)
+
 /** What became of the message of a `send` that failed so, unless the error knows better. */
-export const outcomeOf = (error: Failure): Outcome => {
-  if (error.outcome !== undefined) return error.outcome
-  const { phase, retryAfter, status = 0 } = error
-  switch (error._tag) {
+export const outcomeOf = (failure: Failure): Outcome => {
+  if (failure.outcome !== undefined) return failure.outcome
+  const { phase, status = 0 } = failure
+  switch (failure._tag) {
     case "BadRequest":
     case "Unauthorized":
     case "NotFound":
     case "RateLimited":
       return "refused"
     case "ServerError":
-      // With a time to come back at, the server says that it did not take the request.
-      return status === 503 && retryAfter !== undefined ? "refused" : "unknown"
+      // Any other may come from a gateway that had forwarded the request, 503 with `Retry-After` included.
+      return namesSession(failure) ? "refused" : "unknown"
     case "UnexpectedStatus":
       return status >= 300 && status < 500 && status !== 408 ? "refused" : "unknown"
     case "ConnectionError":

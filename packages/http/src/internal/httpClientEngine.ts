@@ -19,6 +19,7 @@ import {
   fetchReadOptions,
   type Request
 } from "../Engine.ts"
+import { until } from "./timeLimit.ts"
 
 const encoder = new TextEncoder()
 
@@ -51,20 +52,11 @@ const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect
     return Effect.scoped(Effect.flatMap(Stream.toPull(stream), take))
   })
 
-/**
- * Interrupts an effect when the signal is aborted, or at once if it is. What fibers of the client fail with holds its
- * requests, headers and all: they log none of it.
- */
-const until =
-  (signal: AbortSignal) =>
-  <A>(effect: Effect.Effect<A, EngineError>): Effect.Effect<A, EngineError> => {
-    const aborted = Effect.async<never, EngineError>((resume) => {
-      const abort = () => resume(Effect.fail(failure(signal.reason)))
-      if (signal.aborted) abort()
-      else signal.addEventListener("abort", abort)
-    })
-    return Effect.withUnhandledErrorLogLevel(Effect.raceFirst(effect, aborted), Option.none())
-  }
+const given = (signal: AbortSignal) =>
+  until(
+    signal,
+    Effect.suspend(() => Effect.fail(failure(signal.reason)))
+  )
 
 const requestInitOf = (context: Context.Context<never>): RequestInit =>
   Context.getOrElse(context as Context.Context<FetchHttpClient.RequestInit>, FetchHttpClient.RequestInit, () => ({}))
@@ -77,7 +69,8 @@ const toPlatform = ({ body, headers, method, url }: Request) =>
 
 /**
  * The client is taken as it is, but for its own spans, which hold all headers: they are off, and so are the trace headers
- * that come of them. Where it is `fetch`, redirects are not followed, and reads are not answered from a cache.
+ * that come of them. Where it is `fetch`, redirects are not followed, and reads are not answered from a cache. A client does
+ * not tell how far a request got.
  */
 export const make: Effect.Effect<Engine, never, HttpClient.HttpClient> = Effect.gen(function* () {
   const atBuild = requestInitOf(yield* Effect.context<never>())
@@ -103,13 +96,13 @@ export const make: Effect.Effect<Engine, never, HttpClient.HttpClient> = Effect.
       .pipe(
         Effect.mapInputContext((context: Context.Context<never>) => context), // restores what was set
         Effect.mapError((error) => (isFetch ? fetchFailure(error.cause) : failure(error.cause))),
-        until(request.signal),
+        given(request.signal),
         Effect.map((response) => {
           progress.phase = "body"
           return {
             status: response.status,
             header: (name) => (Object.hasOwn(response.headers, name) ? response.headers[name] : undefined),
-            body: (maxBytes) => until(request.signal)(readBody(response, maxBytes))
+            body: (maxBytes) => given(request.signal)(readBody(response, maxBytes))
           }
         })
       )

@@ -14,13 +14,11 @@ import {
   UnexpectedStatus
 } from "@mix-effect/core"
 import * as Clock from "effect/Clock"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
-import type { Reply } from "../Engine.ts"
+import type { EngineError, Reply } from "../Engine.ts"
 import * as RetryAfter from "./retryAfter.ts"
-import { fromBodyError } from "./transport.ts"
 
 export interface Expectation<A, Pending> {
   readonly operation: Operation
@@ -30,8 +28,10 @@ export interface Expectation<A, Pending> {
   readonly accepted?: () => Pending
   /** Takes secrets out of what the server wrote. */
   readonly scrub: (text: string) => string
-  /** How long a body may take that adds little: what went wrong is known by the status, or by the content type. */
-  readonly errorBodyLimit: () => Duration.Duration
+  /** Ends the reading of a body that adds little: what went wrong is known by the status, or by the content type. */
+  readonly briefly: <B, E>(reading: Effect.Effect<B, E>) => Effect.Effect<B, E>
+  /** What a body comes to that could not be read to its end. */
+  readonly onBroken: (error: EngineError) => GetHistoryError
 }
 
 /** How much of an error's body is read, and how much of an unexpected one is kept. */
@@ -95,7 +95,7 @@ const serverMessage = (json: unknown, scrub: (text: string) => string): ServerMe
 }
 
 const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Effect<A, GetHistoryError> => {
-  const { decode, errorBodyLimit, maxBytes, operation, scrub } = expected
+  const { briefly, decode, maxBytes, onBroken, operation, scrub } = expected
   const { status } = reply
   const refuse = (
     reason: ResponseDecodeError["reason"],
@@ -106,17 +106,13 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
     const actual = kind === "other" ? "another type" : kind
     const foreign = refuse("contentType", { expected: "application/json in UTF-8", actual })
     // One byte tells that it is not empty. An event stream would never end, and may be long in beginning.
-    return reply.body(0).pipe(
-      Effect.match({
-        onFailure: () => foreign,
-        onSuccess: ({ byteLength }) => (byteLength > 0 ? foreign : refuse("empty"))
-      }),
-      Effect.timeoutTo({ duration: errorBodyLimit(), onSuccess: (answer) => answer, onTimeout: () => foreign }),
-      Effect.flatten
-    )
+    return Effect.matchEffect(briefly(reply.body(0)), {
+      onFailure: () => foreign,
+      onSuccess: ({ byteLength }) => (byteLength > 0 ? foreign : refuse("empty"))
+    })
   }
   return Effect.matchEffect(reply.body(maxBytes), {
-    onFailure: (error) => Effect.fail(fromBodyError(operation, status, error)),
+    onFailure: (error) => Effect.fail(onBroken(error)),
     onSuccess: ({ byteLength, text }) => {
       if (byteLength > maxBytes) {
         return refuse("tooLarge", { expected: `at most ${maxBytes} bytes`, actual: "more" })
@@ -138,15 +134,13 @@ const failure = <Pending>(
   expected: Expectation<unknown, Pending>
 ): Effect.Effect<never, GetHistoryError | Pending> =>
   Effect.gen(function* () {
-    const { accepted, errorBodyLimit, operation, scrub } = expected
+    const { accepted, briefly, operation, scrub } = expected
     const { header, status } = reply
     // The status says what went wrong: a body that breaks off or never ends takes nothing from that.
-    const text = yield* reply
-      .body(maxErrorBytes)
-      .pipe(
-        Effect.match({ onFailure: () => "", onSuccess: ({ text }) => text }),
-        Effect.timeoutTo({ duration: errorBodyLimit(), onSuccess: (text) => text, onTimeout: () => "" })
-      )
+    const text = yield* Effect.match(briefly(reply.body(maxErrorBytes)), {
+      onFailure: () => "",
+      onSuccess: ({ text }) => text
+    })
     if (status === 202 && accepted !== undefined) return yield* Effect.fail(accepted())
     if (status === 204 || status === 205) return yield* new ResponseDecodeError({ operation, status, reason: "empty" })
     const kind = kindOf(header("content-type"))

@@ -2,10 +2,10 @@
 import { annotate, type MixError } from "@mix-effect/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { Policy } from "../RetryPolicy.ts"
+import { timeLimit, until } from "./timeLimit.ts"
 
 /** The longest wait that a server may ask for. */
 const maxRetryAfter = Duration.seconds(60)
@@ -55,8 +55,9 @@ export const run = <A, E extends MixError>(options: {
         const error = annotate(failure, { attempts: number, elapsed: elapsed() })
         const now = startedAt + Duration.toMillis(elapsed())
         // A policy may take its time: the deadline holds for it as well.
-        const decision = yield* Effect.timeoutOption(delayOf(policy, error, state, now), remaining())
-        const next = Option.getOrUndefined(decision)
+        const next = yield* timeLimit(remaining(), ({ signal }) =>
+          until(signal, Effect.succeed(undefined))(delayOf(policy, error, state, now))
+        )
         if (next === undefined) return yield* Effect.fail(error)
         if (Duration.greaterThanOrEqualTo(next.delay, remaining())) return yield* Effect.fail(error)
         if (!(yield* budget.spend)) return yield* Effect.fail(annotate(error, { budgetExhausted: true }))

@@ -31,7 +31,7 @@ const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
 const encodeRequest = Schema.encodeSync(SendMessageRequest)
 
 /** The longest wait for the body of an error; half of what is left of its attempt, where that is less. */
-const maxErrorBody = Duration.seconds(5)
+const maxErrorBody = Duration.seconds(2)
 
 /** What one operation asks of the server. */
 interface Call<A, Pending> extends Pick<Reply.Expectation<A, Pending>, "accepted" | "decode" | "operation"> {
@@ -69,7 +69,6 @@ export const make = <R>(
     ): Effect.Effect<A, GetHistoryError | Pending> => {
       const { body, operation } = call
       const isRead = body === undefined
-      const deadline = isRead ? config.deadline : config.sendTimeout
       const url = config.serverUrl + call.path
       const request = isRead
         ? ({ method: "GET", url, headers: headersOfReads } as const)
@@ -77,9 +76,9 @@ export const make = <R>(
       const target = { method: request.method, route: call.route, url }
       const scrub = call.secrets === undefined ? scrubCredentials : Scrub.make([...secrets, ...call.secrets])
 
-      const attempt = (number: number, remaining: Duration.Duration) =>
+      const attemptWithin = (deadline: Duration.Duration) => (number: number, remaining: Duration.Duration) =>
         telemetry.attempt(target, number, ({ elapsed, onStatus, span }) => {
-          const progress: Progress = { phase: "headers" }
+          const progress: Progress = { phase: "unknown" }
           const whole = isRead && Duration.lessThan(config.requestTimeout, remaining)
           const limit = whole ? config.requestTimeout : remaining
           const headers =
@@ -88,33 +87,44 @@ export const make = <R>(
               : request.headers
           const errorBodyLimit = () =>
             Duration.min(maxErrorBody, Duration.unsafeDivide(Duration.subtract(limit, elapsed()), 2))
-          const onTimeout = () =>
-            new RequestTimeout({
-              operation,
-              phase: progress.phase,
-              limit: whole ? limit : deadline,
-              scope: whole ? "attempt" : "deadline"
-            })
-          return timeLimit(limit, onTimeout, (signal) =>
-            Effect.matchEffect(engine({ ...request, headers, signal }, progress), {
-              onFailure: (error) => Effect.fail(Transport.fromRequestError(operation, address, progress, error)),
+          return timeLimit(limit, ({ expired, signal, within }) => {
+            /** Only what the engine fails with can be the work of the limit: what a reply said stays said. */
+            const orTimeout = <E>(failure: E) =>
+              expired()
+                ? new RequestTimeout({
+                    operation,
+                    phase: Transport.waitedFor(progress.phase),
+                    limit: whole ? limit : deadline,
+                    scope: whole ? "attempt" : "deadline"
+                  })
+                : failure
+            return Effect.matchEffect(engine({ ...request, headers, signal }, progress), {
+              onFailure: (error) =>
+                Effect.fail(orTimeout(Transport.fromRequestError(operation, address, progress, error))),
               onSuccess: (reply) => {
                 if (reply.status === 0) return Effect.fail(Transport.hidden(operation, address))
                 onStatus(reply.status)
-                return Reply.read(reply, { ...call, scrub, maxBytes: config.maxResponseBytes, errorBodyLimit })
+                return Reply.read(reply, {
+                  ...call,
+                  scrub,
+                  maxBytes: config.maxResponseBytes,
+                  briefly: (reading) => Effect.suspend(() => within(errorBodyLimit(), reading)),
+                  onBroken: (error) => orTimeout(Transport.fromBodyError(operation, reply.status, error))
+                })
               }
             })
-          )
+          })
         })
 
-      return RetryPolicy.current(policyAtBuild).pipe(
-        Effect.flatMap((policy) => {
-          const onRetry = (error: MixError, number: number, delay: Duration.Duration) =>
-            telemetry.retry(operation, error, number, delay)
-          return Retry.run({ policy, budget, limit: deadline, attempt, onRetry })
-        }),
-        (effect) => telemetry.call(operation, effect)
-      )
+      const onRetry = (error: MixError, number: number, delay: Duration.Duration) =>
+        telemetry.retry(operation, error, number, delay)
+
+      const attempts = Effect.gen(function* () {
+        const policy = yield* RetryPolicy.current(policyAtBuild)
+        const limit = (yield* MixConfig.Deadline) ?? (isRead ? config.deadline : config.sendTimeout)
+        return yield* Retry.run({ policy, budget, limit, attempt: attemptWithin(limit), onRetry })
+      })
+      return telemetry.call(operation, attempts)
     }
 
     const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}/messages`

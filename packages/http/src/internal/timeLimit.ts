@@ -1,9 +1,14 @@
-/** A time limit for work that can be told to end. */
+/**
+ * Time limits, by signals and timers. Nothing here waits for work that was given up, so a limit holds where nothing can be
+ * interrupted as well: in finalizers and uninterruptible regions. There `Effect.timeout` and `Effect.race` wait for the loser.
+ */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as AsyncContext from "./asyncContext.ts"
 
 /** The clock that is there where none was set. Its time is that of `setTimeout`. */
 const unset = Context.get(DefaultServices.liveServices, Clock.Clock)
@@ -25,30 +30,72 @@ const start = (limit: Duration.Duration, expire: () => void): Effect.Effect<() =
 /** Why work is ended of which nothing more is wanted. An `Error` made for each would take its stack. */
 const done = new Error("nothing more of it is wanted")
 
+/** A limit that runs. */
+export interface TimeLimit {
+  /** Is aborted when the limit runs out, and when the work is over. Work has to end soon after that. */
+  readonly signal: AbortSignal
+  /** Whether the limit ran out. */
+  readonly expired: () => boolean
+  /** Runs a part of the work that aborts all of it after a time of its own, which does not count as `expired`. */
+  readonly within: <A, E>(limit: Duration.Duration, part: Effect.Effect<A, E>) => Effect.Effect<A, E>
+}
+
 /**
- * Runs work that ends, by failing, when its signal is aborted: when the limit runs out, and then it fails with `onTimeout`
- * instead; and when it is over or interrupted, so that whatever is left of it is given up. `Effect.timeoutFail` would run it
- * in a fiber of its own, and the clock in another, which takes 70 µs: as long as the request.
+ * Runs work with a limit, and keeps its fiber in the async context of its caller meanwhile. `Effect.timeoutFail` would run the work in a fiber of its own, and the clock in another, which takes
+ * 70 µs: as long as the request.
  */
-export const timeLimit = <A, E, E2>(
+export const timeLimit = <A, E>(
   limit: Duration.Duration,
-  onTimeout: () => E2,
-  work: (signal: AbortSignal) => Effect.Effect<A, E>
-): Effect.Effect<A, E | E2> =>
+  work: (limit: TimeLimit) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     const controller = new AbortController()
+    const abort = () => controller.abort(done)
     let expired = false
+    const within: TimeLimit["within"] = (limit, part) =>
+      Effect.acquireUseRelease(
+        start(limit, abort),
+        () => part,
+        (stop) => Effect.sync(stop)
+      )
     const expire = () => {
       expired = true
-      controller.abort(done)
+      abort()
     }
     return Effect.acquireUseRelease(
-      start(limit, expire),
-      () => Effect.mapError(work(controller.signal), (error) => (expired ? onTimeout() : error)),
-      (stop) =>
-        Effect.sync(() => {
+      Effect.zip(start(limit, expire), AsyncContext.stay),
+      () => work({ signal: controller.signal, expired: () => expired, within }),
+      ([stop, leave]) =>
+        Effect.suspend(() => {
           stop()
-          controller.abort(done)
+          abort()
+          return leave
         })
     )
   })
+
+/**
+ * Runs work that knows nothing of signals, in a fiber of its own. When the signal is aborted the fiber is interrupted and left
+ * to itself, and `onAbort` is the answer. What such fibers fail with may hold requests, headers and all: they log none of it.
+ */
+export const until =
+  <B, E2>(signal: AbortSignal, onAbort: Effect.Effect<B, E2>) =>
+  <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A | B, E | E2> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(work)), (fiber) => {
+        const leave = () => fiber.unsafeInterruptAsFork(fiber.id())
+        const answer = Effect.async<A | B, E | E2>((resume) => {
+          const abort = () => {
+            leave()
+            resume(onAbort)
+          }
+          if (signal.aborted) return abort()
+          signal.addEventListener("abort", abort)
+          fiber.addObserver((exit) => {
+            signal.removeEventListener("abort", abort)
+            resume(Effect.zipRight(fiber.inheritAll, exit))
+          })
+        })
+        return Effect.onInterrupt(restore(answer), () => Effect.sync(leave))
+      })
+    ).pipe(Effect.withUnhandledErrorLogLevel(Option.none()))

@@ -37,6 +37,9 @@ const joined = (value: string | Array<string> | undefined): string | undefined =
 /** Why a request ends that is given up. */
 const abandoned = new Error("not wanted any more")
 
+/** Why a message ends that a dispatcher would send a second time. */
+const repeated = Object.assign(new Error("a message is sent once"), { code: "MESSAGE_REPEATED" })
+
 /**
  * The engine lives as long as its dispatcher. Requests for a proxy that forwards go to the proxy and name the whole url. A
  * proxy that opens tunnels is the dispatcher's business; here it is known for what errors say.
@@ -61,6 +64,8 @@ export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
         controller?.abort(abandoned)
         fail(abandoned)
       })
+      // undici calls `onRequestStart` once a connection stands, and writes the request right after it returns: until then
+      // nothing was sent, whatever the error says; from then on something may have been, whatever the error says.
       progress.phase = "connect"
       try {
         const { host, origin, pathname, search } = new URL(url)
@@ -74,8 +79,10 @@ export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
           { ...target, method, body, ...limits },
           {
             onRequestStart(started) {
-              controller = started
               if (signal.aborted) return started.abort(abandoned)
+              // Interceptors repeat a request after an error of a connection that stood, by its code.
+              if (controller !== undefined && method === "POST") return started.abort(repeated)
+              controller = started
               progress.phase = "headers"
             },
             onResponseStart(started, status, headers) {
