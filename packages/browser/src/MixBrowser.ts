@@ -22,7 +22,6 @@
 import { MessagesService, type Service } from "@mix-effect/core"
 import * as Engine from "@mix-effect/http/Engine"
 import * as MixConfig from "@mix-effect/http/MixConfig"
-import { RetryPolicy } from "@mix-effect/http/RetryPolicy"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -46,16 +45,9 @@ export interface Options extends MixConfig.Options {
 }
 
 const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
-  Effect.gen(function* () {
-    const service = yield* Engine.toService(yield* FetchEngine.make, options)
-    const policyAtBuild = yield* RetryPolicy
-    const adapt = Retry.adapt(policyAtBuild, options.waitWhileOffline ?? false)
-    const explain = Hint.make(options)
-    return MessagesService.make({
-      getHistory: (request) => Effect.mapError(adapt(service.getHistory(request)), explain),
-      listSession: (request) => Effect.mapError(adapt(service.listSession(request)), explain),
-      send: (request) => Effect.mapError(adapt(service.send(request)), explain)
-    })
+  Engine.toServiceEffect(() => FetchEngine.make, options, {
+    policy: (policy) => Retry.adapt(policy, options.waitWhileOffline ?? false),
+    explain: Hint.make(options)
   })
 
 /**

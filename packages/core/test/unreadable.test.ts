@@ -9,6 +9,7 @@ import { PCGRandom } from "effect/Utils"
 import {
   type BackendMessage,
   decodeReadableMessages,
+  type GetHistoryError,
   MessagesService,
   ResponseDecodeError,
   ServerError,
@@ -26,7 +27,7 @@ interface Bad {
 const service = (server: Model.ModelServer, bad: Bad, between: (requests: number) => void = () => {}) =>
   MessagesService.make({
     getHistory: ({ onUnreadable, ...request }) =>
-      Effect.suspend(() => {
+      Effect.suspend((): Effect.Effect<ReadonlyArray<BackendMessage>, GetHistoryError> => {
         const rows = server.page(request)
         between(server.requests.length)
         if (rows.some(({ id }) => bad.failing.has(id))) {

@@ -7,12 +7,13 @@
  *
  * @since 0.1.0
  */
-import type { Service } from "@mix-effect/core"
+import type { MixError, Service } from "@mix-effect/core"
 import type * as ConfigError from "effect/ConfigError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as service from "./internal/service.ts"
 import type * as MixConfig from "./MixConfig.ts"
+import type { Policy } from "./RetryPolicy.ts"
 
 /**
  * What to ask: complete, and to be sent as it is.
@@ -162,6 +163,19 @@ export const fetchReadOptions = (): { readonly cache?: "no-store" } => {
 }
 
 /**
+ * What a platform knows that others do not, such as a browser that is offline.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Platform {
+  /** What retry policies heed besides: makes another of the policy in force. */
+  readonly policy?: (policy: Policy) => Policy
+  /** Adds to an error what the platform knows of it. */
+  readonly explain?: <E extends MixError>(error: E) => E
+}
+
+/**
  * Makes the service over an engine, with the configuration, the retry policy and the telemetry that every layer has.
  *
  * @since 0.1.0
@@ -180,5 +194,6 @@ export const toService = (
  */
 export const toServiceEffect: <R>(
   makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
-  options?: MixConfig.Options
+  options?: MixConfig.Options,
+  platform?: Platform
 ) => Effect.Effect<Service, ConfigError.ConfigError, R> = service.make

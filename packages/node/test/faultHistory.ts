@@ -309,12 +309,15 @@ const walks: ReadonlyArray<Row> = [
     {
       call: streamHistory({
         pageSize: 5,
-        from: Schema.decodeSync(HistoryCursor)({
-          version: 1,
+        from: Schema.decodeUnknownSync(HistoryCursor)({
+          version: 2,
           position: Number.MAX_SAFE_INTEGER - 2,
           recent: ["z"],
-          forgot: false,
-          head: []
+          open: 0,
+          sessions: [["s", ["z"]]],
+          forgot: true,
+          fromHead: false,
+          present: { open: [], settled: [], whole: false }
         })
       })
     }

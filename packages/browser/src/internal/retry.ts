@@ -1,6 +1,6 @@
 /** What retry policies heed in browsers. */
 import type { MixError } from "@mix-effect/core"
-import * as RetryPolicy from "@mix-effect/http/RetryPolicy"
+import type { Policy } from "@mix-effect/http/RetryPolicy"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
@@ -11,7 +11,7 @@ import { mixedContent } from "./hint.ts"
  * What a browser blocks once it blocks always. The wait is a part of the policy's step, which the deadline of the call
  * ends; the delay of the policy follows it.
  */
-const withBrowser = (policy: RetryPolicy.Policy, waitWhileOffline: boolean): RetryPolicy.Policy =>
+export const adapt = (policy: Policy, waitWhileOffline: boolean): Policy =>
   Schedule.makeWithState(policy.initial, (now, error: MixError, state) => {
     if (error._tag === "ConnectionError" && error.code === mixedContent) {
       return Effect.succeed([state, undefined, ScheduleDecision.done] as const)
@@ -23,11 +23,3 @@ const withBrowser = (policy: RetryPolicy.Policy, waitWhileOffline: boolean): Ret
         )
       : step
   })
-
-/** Runs a call with the policy that it would have run with, adapted. */
-export const adapt =
-  (atBuild: RetryPolicy.Policy, waitWhileOffline: boolean) =>
-  <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.flatMap(RetryPolicy.current(atBuild), (policy) =>
-      RetryPolicy.withRetryPolicy(call, withBrowser(policy, waitWhileOffline))
-    )

@@ -4,9 +4,12 @@ import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import {
   BackendMessage,
   decodeBackendMessages,
+  decodeReadableMessages,
   type GetHistoryError,
   MessagesService,
   type MixError,
+  Prefetching,
+  type ReadOptions,
   ReplyPending,
   RequestTimeout,
   SendMessageRequest,
@@ -17,7 +20,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { Engine, Progress } from "../Engine.ts"
+import type { Engine, Platform, Progress } from "../Engine.ts"
 import * as MixConfig from "../MixConfig.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 import * as Reply from "./reply.ts"
@@ -42,9 +45,14 @@ interface Call<A, Pending> extends Pick<Reply.Expectation<A, Pending>, "accepted
   readonly secrets?: ReadonlyArray<string>
 }
 
+/** Reads a list, or what can be read of it where somebody is told of the rest. */
+const decodeList = ({ onUnreadable }: ReadOptions): Call<ReadonlyArray<BackendMessage>, never>["decode"] =>
+  onUnreadable === undefined ? decodeBackendMessages : (json) => decodeReadableMessages(json, onUnreadable)
+
 export const make = <R>(
   makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
-  options?: MixConfig.Options
+  options?: MixConfig.Options,
+  platform: Platform = {}
 ): Effect.Effect<Service, ConfigError.ConfigError, R> =>
   Effect.gen(function* () {
     const config = yield* MixConfig.make(options)
@@ -120,11 +128,13 @@ export const make = <R>(
         telemetry.retry(operation, error, number, delay)
 
       const attempts = Effect.gen(function* () {
-        const policy = yield* RetryPolicy.current(policyAtBuild)
+        const given = yield* RetryPolicy.current(policyAtBuild)
+        const policy = (yield* Prefetching) ? RetryPolicy.none : (platform.policy?.(given) ?? given)
         const limit = (yield* MixConfig.Deadline) ?? (isRead ? config.deadline : config.sendTimeout)
         return yield* Retry.run({ policy, budget, limit, attempt: attemptWithin(limit), onRetry })
       })
-      return telemetry.call(operation, attempts)
+      const { explain } = platform
+      return telemetry.call(operation, explain === undefined ? attempts : Effect.mapError(attempts, explain))
     }
 
     const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}/messages`
@@ -132,7 +142,7 @@ export const make = <R>(
     const historyPath = "/api/messages/history"
 
     return MessagesService.make({
-      getHistory: ({ limit, offset }) => {
+      getHistory: ({ limit, offset, ...reading }) => {
         const query = [
           limit === undefined ? [] : `limit=${limit}`,
           offset === undefined ? [] : `offset=${offset}`
@@ -141,15 +151,15 @@ export const make = <R>(
           operation: "getHistory",
           route: historyPath,
           path: query.length === 0 ? historyPath : `${historyPath}?${query.join("&")}`,
-          decode: decodeBackendMessages
+          decode: decodeList(reading)
         })
       },
-      listSession: ({ id }) =>
+      listSession: ({ id, ...reading }) =>
         run<ReadonlyArray<BackendMessage>, never>({
           operation: "listSession",
           route: sessionRoute,
           path: sessionPath(id),
-          decode: decodeBackendMessages
+          decode: decodeList(reading)
         }),
       send: (request) => {
         const { id, ...body } = encodeRequest(request)
