@@ -1,5 +1,5 @@
 /**
- * The messages client for browsers, complete: `Effect.provide(MixBrowser.layer())` is all a page or a worker needs.
+ * The Mix client for browsers, complete: `Effect.provide(MixBrowser.layer())` is all a page or a worker needs.
  *
  * Requests go out by `fetch`, reads with `cache: "no-store"`. A read sets no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
  * token and nearly every one of `headers` need one, and there Mix admits `Authorization` and `X-Requested-With` only. There is
@@ -17,9 +17,12 @@
  *   message is known not to have been sent, and may be sent again. Any other `send` that `fetch` fails may have arrived.
  * - `Retry-After` is hidden, unless a proxy exposes it: then the delays of the retry policy hold.
  *
+ * The stream of a session's events is opened again when the page becomes visible after 45 seconds without a byte: a browser
+ * may have suspended the page, and its connections with it.
+ *
  * @since 0.1.0
  */
-import { MessagesService, type Service } from "@mix-effect/core"
+import { MessagesService, type SessionsService } from "@mix-effect/core"
 import * as Engine from "@mix-effect/http/Engine"
 import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as Config from "effect/Config"
@@ -44,14 +47,68 @@ export interface Options extends MixConfig.Options {
   readonly waitWhileOffline?: boolean | undefined
 }
 
-const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
-  Engine.toServiceEffect(() => FetchEngine.make, options, {
-    policy: (policy) => Retry.adapt(policy, options.waitWhileOffline ?? false),
-    explain: Hint.make(options)
-  })
+const platform = (options: Options): Engine.Platform => ({
+  policy: (policy) => Retry.adapt(policy, options.waitWhileOffline ?? false),
+  explain: Hint.make(options)
+})
+
+const make = (options: Options = {}) => Engine.toServices(() => FetchEngine.make, options, platform(options))
 
 /**
- * `MessagesService` by `fetch`. A bad option is a `ConfigError` that names it, when the layer is built.
+ * `MessagesService` and `SessionsService` by `fetch`, with one configuration and one retry budget. A bad option is a
+ * `ConfigError` that names it, when the layer is built.
+ *
+ * Browsers open six connections to a server of HTTP/1.1, for all pages together. The events of each session that is listened
+ * to, and each session that is asked, take one of them meanwhile.
+ *
+ * @example
+ * import { SessionId, SessionsService } from "@mix-effect/core"
+ * import { MixBrowser } from "@mix-effect/browser"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const sessions = yield* SessionsService
+ *   const { text } = yield* sessions.ask({ id: SessionId.make("s1"), text: "Hello" })
+ *   yield* Effect.log(text)
+ * })
+ *
+ * export const main = program.pipe(
+ *   Effect.provide(MixBrowser.layer({ serverUrl: "http://localhost:8088", waitWhileOffline: true }))
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options?: Options): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
+  Layer.effectContext(make(options))
+
+/**
+ * The same with options that are read by `Config`.
+ *
+ * @example
+ * import { MixBrowser } from "@mix-effect/browser"
+ * import { Config, ConfigProvider, Layer } from "effect"
+ *
+ * // A page has no environment: give it a `ConfigProvider`.
+ * const settings = ConfigProvider.fromJson({ backend: { url: "https://mix.example.com" } })
+ *
+ * export const MixLive = MixBrowser.layerConfig({
+ *   serverUrl: Config.string("url").pipe(Config.nested("backend"))
+ * }).pipe(Layer.provide(Layer.setConfigProvider(settings)))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
+  Layer.effectContext(Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
+
+const makeMessages = (options: Options = {}) =>
+  Engine.toServiceEffect(() => FetchEngine.make, options, platform(options))
+
+/**
+ * `MessagesService` alone: a page that only reads and sends messages need not download what sessions take.
  *
  * @example
  * import { MessagesService } from "@mix-effect/core"
@@ -64,33 +121,22 @@ const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigE
  * })
  *
  * export const main = program.pipe(
- *   Effect.provide(MixBrowser.layer({ serverUrl: "http://localhost:8088", waitWhileOffline: true }))
+ *   Effect.provide(MixBrowser.layerMessages({ serverUrl: "http://localhost:8088", waitWhileOffline: true }))
  * )
  *
- * @since 0.1.0
+ * @since 0.2.0
  * @category layers
  */
-export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.effect(MessagesService, make(options))
+export const layerMessages = (options?: Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
+  Layer.effect(MessagesService, makeMessages(options))
 
 /**
  * The same with options that are read by `Config`.
  *
- * @example
- * import { MixBrowser } from "@mix-effect/browser"
- * import { Config, ConfigProvider, Layer } from "effect"
- *
- * // A page has no environment: give it a `ConfigProvider`.
- * const settings = ConfigProvider.fromJson({ backend: { url: "https://mix.example.com" } })
- *
- * export const MessagesLive = MixBrowser.layerConfig({
- *   serverUrl: Config.string("url").pipe(Config.nested("backend"))
- * }).pipe(Layer.provide(Layer.setConfigProvider(settings)))
- *
- * @since 0.1.0
+ * @since 0.2.0
  * @category layers
  */
-export const layerConfig = (
+export const layerMessagesConfig = (
   options: Config.Config.Wrap<Options>
 ): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.effect(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
+  Layer.effect(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), makeMessages))

@@ -1,6 +1,6 @@
 /** Types are checked by the compiler (`tsc -p tsconfig.check.json`), which reads this file; no browser runs it. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { type BackendMessage, type FollowHistoryError, MessagesService } from "@mix-effect/core"
+import { type BackendMessage, type FollowHistoryError, MessagesService, type SessionsService } from "@mix-effect/core"
 import type { MixConfig } from "@mix-effect/http"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -14,9 +14,11 @@ const compile = (_body: () => unknown) => {}
 
 describe("types", () => {
   it("a layer is complete", () => {
-    type Live = Layer.Layer<MessagesService, ConfigError.ConfigError>
-    expectTypeOf(MixBrowser.layer).returns.toEqualTypeOf<Live>()
-    expectTypeOf(MixBrowser.layerConfig).returns.toEqualTypeOf<Live>()
+    type Live<Services> = Layer.Layer<Services, ConfigError.ConfigError>
+    expectTypeOf(MixBrowser.layer).returns.toEqualTypeOf<Live<MessagesService | SessionsService>>()
+    expectTypeOf(MixBrowser.layerConfig).returns.toEqualTypeOf<Live<MessagesService | SessionsService>>()
+    expectTypeOf(MixBrowser.layerMessages).returns.toEqualTypeOf<Live<MessagesService>>()
+    expectTypeOf(MixBrowser.layerMessagesConfig).returns.toEqualTypeOf<Live<MessagesService>>()
   })
 
   it("a stream that has it needs nothing more", () => {

@@ -7,11 +7,14 @@
  *
  * @since 0.1.0
  */
-import type { MixError, Service } from "@mix-effect/core"
+import { MessagesService, type MixError, type Service, SessionsService } from "@mix-effect/core"
 import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as service from "./internal/service.ts"
+import * as Client from "./internal/client.ts"
+import * as Messages from "./internal/messages.ts"
+import * as Sessions from "./internal/sessions.ts"
 import type * as MixConfig from "./MixConfig.ts"
 import type { Policy } from "./RetryPolicy.ts"
 
@@ -22,7 +25,7 @@ import type { Policy } from "./RetryPolicy.ts"
  * @category models
  */
 export interface Request {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "DELETE"
   readonly url: string
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>
@@ -65,6 +68,13 @@ export interface Reply {
   readonly hint?: string | undefined
   /** The body. Of one that is longer than `maxBytes` after decompression: its beginning, which is longer than that too. */
   readonly body: (maxBytes: number) => Effect.Effect<Body, EngineError>
+  /**
+   * The body while it comes, in place of `body`: for a stream of events, which has no end of its own and no limit. Each chunk
+   * is handed over as soon as it is decompressed. It is over when the body is, or with an error when that breaks off.
+   *
+   * @since 0.2.0
+   */
+  readonly chunks: (onChunk: (chunk: Uint8Array) => void) => Effect.Effect<void, EngineError>
 }
 
 /**
@@ -184,7 +194,7 @@ export interface Platform {
 export const toService = (
   engine: Engine,
   options?: MixConfig.Options
-): Effect.Effect<Service, ConfigError.ConfigError> => service.make(() => Effect.succeed(engine), options)
+): Effect.Effect<Service, ConfigError.ConfigError> => toServiceEffect(() => Effect.succeed(engine), options)
 
 /**
  * The same for an engine that depends on the configuration, such as on the server url.
@@ -192,8 +202,24 @@ export const toService = (
  * @since 0.2.0
  * @category constructors
  */
-export const toServiceEffect: <R>(
+export const toServiceEffect = <R>(
   makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
   options?: MixConfig.Options,
   platform?: Platform
-) => Effect.Effect<Service, ConfigError.ConfigError, R> = service.make
+): Effect.Effect<Service, ConfigError.ConfigError, R> =>
+  Effect.map(Client.make(makeEngine, options, platform), (client) => Messages.make(client))
+
+/**
+ * Both services over one engine: they share the configuration, the retry budget and the telemetry.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const toServices = <R>(
+  makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
+  options?: MixConfig.Options,
+  platform?: Platform
+): Effect.Effect<Context.Context<MessagesService | SessionsService>, ConfigError.ConfigError, R> =>
+  Effect.map(Client.make(makeEngine, options, platform), (client) =>
+    Context.make(MessagesService, Messages.make(client)).pipe(Context.add(SessionsService, Sessions.make(client)))
+  )

@@ -107,7 +107,8 @@ export const fromConfig = (config: RetryConfig = {}): Policy => {
   const listed = (status: number) =>
     statusCodes.some((code) => (/xx$/i.test(code) ? code[0] === String(status)[0] : code === String(status)))
   const wanted = (error: MixError): boolean => {
-    if ("operation" in error && error.operation === "send" && !error.isRetryable) return false
+    const isOnce = error.operation === "send" || error.operation === "createSession"
+    if (isOnce && !error.isRetryable) return false
     switch (error._tag) {
       case "ConnectionError":
       case "RequestTimeout":

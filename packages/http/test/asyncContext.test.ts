@@ -11,7 +11,8 @@ const storage = new AsyncLocalStorage<string>()
 const reply: Engine.Reply = {
   status: 200,
   header: () => undefined,
-  body: () => Effect.succeed({ text: "[]", byteLength: 2 })
+  body: () => Effect.succeed({ text: "[]", byteLength: 2 }),
+  chunks: () => Effect.void
 }
 
 it.live("many calls that one event wakes, in a context of nobody's", () =>

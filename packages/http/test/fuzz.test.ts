@@ -156,7 +156,8 @@ const toReply = ({ body, headers, status }: Reply): Engine.Reply => {
   return {
     status,
     header: (name) => headers[name as keyof typeof headers],
-    body: () => Effect.succeed({ text: decoder.decode(bytes), byteLength: bytes.byteLength })
+    body: () => Effect.succeed({ text: decoder.decode(bytes), byteLength: bytes.byteLength }),
+    chunks: (onChunk) => Effect.sync(() => onChunk(bytes))
   }
 }
 

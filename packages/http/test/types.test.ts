@@ -1,7 +1,14 @@
 /** Types are checked by the compiler (`tsc -p tsconfig.check.json`), which reads this file; running it shows little. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import type { BackendMessage, GetHistoryError, MessagesService, Service, StreamHistoryError } from "@mix-effect/core"
+import type {
+  BackendMessage,
+  GetHistoryError,
+  MessagesService,
+  Service,
+  SessionsService,
+  StreamHistoryError
+} from "@mix-effect/core"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import type * as Effect from "effect/Effect"
@@ -9,7 +16,7 @@ import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
-import { MessagesHttp, MixConfig, RetryPolicy } from "../src/index.ts"
+import { MessagesHttp, MixConfig, RetryPolicy, SessionsHttp } from "../src/index.ts"
 
 /** Never run: it has to compile, and not to where it says so. */
 const compile = (_body: (messages: Service) => unknown) => {}
@@ -19,6 +26,10 @@ describe("types", () => {
     type Live = Layer.Layer<MessagesService, ConfigError.ConfigError, HttpClient.HttpClient>
     expectTypeOf(MessagesHttp.layer).returns.toEqualTypeOf<Live>()
     expectTypeOf(MessagesHttp.layerConfig).returns.toEqualTypeOf<Live>()
+    type Both = MessagesService | SessionsService
+    type LiveBoth = Layer.Layer<Both, ConfigError.ConfigError, HttpClient.HttpClient>
+    expectTypeOf(SessionsHttp.layer).returns.toEqualTypeOf<LiveBoth>()
+    expectTypeOf(SessionsHttp.layerConfig).returns.toEqualTypeOf<LiveBoth>()
     expectTypeOf(MessagesHttp.make).returns.toEqualTypeOf<
       Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient>
     >()

@@ -1,5 +1,5 @@
 /**
- * The messages client for Node.js, complete: `Effect.provide(MixNode.layer())` is all a program needs.
+ * The Mix client for Node.js, complete: `Effect.provide(MixNode.layer())` is all a program needs.
  *
  * Connections are kept alive and reused, up to one for each call under way. When the layer's scope closes every connection
  * is closed with it.
@@ -10,7 +10,7 @@
  *
  * @since 0.1.0
  */
-import { MessagesService, type Service } from "@mix-effect/core"
+import { MessagesService, type SessionsService } from "@mix-effect/core"
 import * as Engine from "@mix-effect/http/Engine"
 import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as Config from "effect/Config"
@@ -94,21 +94,25 @@ const makeEngine = ({ headers, url }: MixConfig.MixConfig, dispatcher: Dispatche
     return UndiciEngine.make(dispatcher)
   })
 
-const make = ({ dispatcher, ...options }: Options = {}): Effect.Effect<Service, ConfigError.ConfigError, Scope.Scope> =>
-  Engine.toServiceEffect((config) => makeEngine(config, dispatcher), options)
+const engineFor = (dispatcher: Dispatcher | undefined) => (config: MixConfig.MixConfig) =>
+  makeEngine(config, dispatcher)
+
+const make = ({ dispatcher, ...options }: Options = {}) => Engine.toServices(engineFor(dispatcher), options)
 
 /**
- * `MessagesService` over connections of its own. A bad option or proxy variable is a `ConfigError` that names it, when the
- * layer is built.
+ * `MessagesService` and `SessionsService` over connections of their own, with one configuration and one retry budget. A bad
+ * option or proxy variable is a `ConfigError` that names it, when the layer is built.
  *
  * @example
- * import { MessagesService } from "@mix-effect/core"
+ * import { SessionsService } from "@mix-effect/core"
  * import { MixNode } from "@mix-effect/node"
- * import { Effect, Stream } from "effect"
+ * import { Effect } from "effect"
  *
  * const program = Effect.gen(function* () {
- *   const messages = yield* MessagesService
- *   yield* messages.streamHistory().pipe(Stream.runForEach((message) => Effect.log(message.userInput)))
+ *   const sessions = yield* SessionsService
+ *   const { id } = yield* sessions.create({ title: "Sales review" })
+ *   const { text } = yield* sessions.ask({ id, text: "Summarise sales.csv by region" })
+ *   yield* Effect.log(text)
  * })
  *
  * export const main = program.pipe(Effect.provide(MixNode.layer({ serverUrl: "http://localhost:8088" })))
@@ -116,8 +120,8 @@ const make = ({ dispatcher, ...options }: Options = {}): Effect.Effect<Service, 
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.scoped(MessagesService, make(options))
+export const layer = (options?: Options): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
+  Layer.scopedContext(make(options))
 
 /**
  * The same with options that are read by `Config`.
@@ -126,7 +130,7 @@ export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigErr
  * import { MixNode } from "@mix-effect/node"
  * import { Config } from "effect"
  *
- * export const MessagesLive = MixNode.layerConfig({
+ * export const MixLive = MixNode.layerConfig({
  *   serverUrl: Config.string("BACKEND_URL"),
  *   deadline: Config.duration("BACKEND_DEADLINE")
  * })
@@ -136,5 +140,28 @@ export const layer = (options?: Options): Layer.Layer<MessagesService, ConfigErr
  */
 export const layerConfig = (
   options: Config.Config.Wrap<Options>
+): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
+  Layer.scopedContext(Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
+
+const makeMessages = ({ dispatcher, ...options }: Options = {}) =>
+  Engine.toServiceEffect(engineFor(dispatcher), options)
+
+/**
+ * `MessagesService` alone.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerMessages = (options?: Options): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
+  Layer.scoped(MessagesService, makeMessages(options))
+
+/**
+ * The same with options that are read by `Config`.
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerMessagesConfig = (
+  options: Config.Config.Wrap<Options>
 ): Layer.Layer<MessagesService, ConfigError.ConfigError> =>
-  Layer.scoped(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
+  Layer.scoped(MessagesService, Effect.flatMap(MixConfig.read(Config.unwrap(options)), makeMessages))

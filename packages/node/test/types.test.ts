@@ -1,6 +1,6 @@
 /** Types are checked by the compiler (`tsc -p tsconfig.check.json`), which reads this file; running it shows little. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { type BackendMessage, MessagesService, type StreamHistoryError } from "@mix-effect/core"
+import { type BackendMessage, MessagesService, type SessionsService, type StreamHistoryError } from "@mix-effect/core"
 import type { MixConfig } from "@mix-effect/http"
 import * as Chunk from "effect/Chunk"
 import * as Config from "effect/Config"
@@ -16,9 +16,11 @@ const compile = (_body: () => unknown) => {}
 
 describe("types", () => {
   it("a layer is complete", () => {
-    type Live = Layer.Layer<MessagesService, ConfigError.ConfigError>
-    expectTypeOf(MixNode.layer).returns.toEqualTypeOf<Live>()
-    expectTypeOf(MixNode.layerConfig).returns.toEqualTypeOf<Live>()
+    type Live<Services> = Layer.Layer<Services, ConfigError.ConfigError>
+    expectTypeOf(MixNode.layer).returns.toEqualTypeOf<Live<MessagesService | SessionsService>>()
+    expectTypeOf(MixNode.layerConfig).returns.toEqualTypeOf<Live<MessagesService | SessionsService>>()
+    expectTypeOf(MixNode.layerMessages).returns.toEqualTypeOf<Live<MessagesService>>()
+    expectTypeOf(MixNode.layerMessagesConfig).returns.toEqualTypeOf<Live<MessagesService>>()
   })
 
   it("a program that has it needs nothing more", () => {

@@ -16,6 +16,16 @@ export const awaitOnline: Effect.Effect<void> = Effect.async((resume) => {
   return Effect.sync(stop)
 })
 
+/** Calls `listener` whenever the page becomes visible, until it is called off. Workers and other runtimes are no pages. */
+export const onVisible = (listener: () => void): (() => void) => {
+  const { document } = globalThis as { readonly document?: Document }
+  const changed = () => {
+    if (document?.visibilityState === "visible") listener()
+  }
+  document?.addEventListener("visibilitychange", changed)
+  return () => document?.removeEventListener("visibilitychange", changed)
+}
+
 /** This machine itself, which is reached without a network. `URL` has brought numeric addresses into their usual form. */
 export const isLoopback = ({ hostname }: URL): boolean =>
   /^(.+\.)?localhost$/.test(hostname) || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)

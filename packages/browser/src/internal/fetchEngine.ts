@@ -50,44 +50,83 @@ const readText = async (response: Response): Promise<Engine.Body> => {
   return { text, byteLength: new TextEncoder().encode(text).byteLength }
 }
 
+const eachChunk = async (reader: Reader | undefined, onChunk: (chunk: Uint8Array) => boolean): Promise<void> => {
+  while (reader !== undefined) {
+    const { done, value } = await reader.read()
+    if (done || !onChunk(value)) return
+  }
+}
+
 const readBytes = async (reader: Reader | undefined, maxBytes: number): Promise<Engine.Body> => {
   const decoder = new TextDecoder()
   let text = ""
   let byteLength = 0
-  while (reader !== undefined && byteLength <= maxBytes) {
-    const { done, value } = await reader.read()
-    if (done) break
-    text += decoder.decode(value, { stream: true })
-    byteLength += value.byteLength
-  }
+  await eachChunk(reader, (chunk) => {
+    text += decoder.decode(chunk, { stream: true })
+    byteLength += chunk.byteLength
+    return byteLength <= maxBytes
+  })
   return { text: text + decoder.decode(), byteLength }
 }
 
-const read = (response: Response, maxBytes: number, signal: AbortSignal) =>
-  Effect.async<Engine.Body, Engine.EngineError>((resume) => {
-    const fail = (error: unknown) => resume(Effect.fail(Engine.failure(error)))
-    let reader: Reader | undefined
-    // A `fetch` that was replaced may heed no signal: the rest is not waited for.
-    const stop = () => {
-      fail(signal.reason)
+/** Reads a body by its reader, if it has streams at all. What is not wanted any more is given up at once. */
+const reading = <A>(
+  response: Response,
+  signal: AbortSignal,
+  read: (reader: Reader | undefined, fail: (error: unknown) => void) => Promise<A>
+) =>
+  Effect.async<A, Engine.EngineError>((resume) => {
+    const fail = (error: unknown) => {
+      resume(Effect.fail(Engine.failure(error)))
       void cancel(reader ?? response.body)
     }
+    let reader: Reader | undefined
+    // A `fetch` that was replaced may heed no signal: the rest is not waited for.
+    const stop = () => fail(signal.reason)
     if (signal.aborted) return stop()
     signal.addEventListener("abort", stop)
     try {
       reader = response.body?.getReader()
-      const body = response.body === undefined ? readText(response) : readBytes(reader, maxBytes)
-      body.then((read) => resume(Effect.succeed(read)), fail)
+      read(reader, fail).then((read) => resume(Effect.succeed(read)), fail)
     } catch (error) {
       fail(error)
     }
   })
 
+/** A server sends a heartbeat as often. */
+const maxSilence = 45_000
+
+/** Reads a stream without an end. A page that was suspended may have lost its connection without a word. */
+const readChunks = (
+  reader: Reader | undefined,
+  onChunk: (chunk: Uint8Array) => void,
+  fail: (error: unknown) => void
+): Promise<void> => {
+  let heardAt = Date.now()
+  const stop = Environment.onVisible(() => {
+    if (Date.now() - heardAt >= maxSilence) fail({ code: Hint.silent })
+  })
+  return eachChunk(reader, (chunk) => {
+    heardAt = Date.now()
+    onChunk(chunk)
+    return true
+  }).finally(stop)
+}
+
 const toReply = (response: Response, signal: AbortSignal): Engine.Reply => ({
   // A redirect is shown without its status. RFC 9110 (15) has an unknown status treated as the x00 of its class.
   status: response.type === "opaqueredirect" ? 300 : response.status,
   header: (name) => response.headers.get(name) ?? undefined,
-  body: (maxBytes) => read(response, maxBytes, signal)
+  body: (maxBytes) =>
+    reading(response, signal, (reader) =>
+      response.body === undefined ? readText(response) : readBytes(reader, maxBytes)
+    ),
+  chunks: (onChunk) =>
+    reading(response, signal, (reader, fail) =>
+      response.body === undefined
+        ? response.text().then((text) => onChunk(new TextEncoder().encode(text)))
+        : readChunks(reader, onChunk, fail)
+    )
 })
 
 /** What every request has; what reads have besides. */

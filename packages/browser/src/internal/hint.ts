@@ -6,6 +6,7 @@ import * as Environment from "./environment.ts"
 export const offline = "OFFLINE"
 export const mixedContent = "MIXED_CONTENT"
 export const noResponse = "NO_RESPONSE"
+export const silent = "SILENT"
 
 const hints: Readonly<Record<string, string>> = {
   [offline]: "this browser is offline",

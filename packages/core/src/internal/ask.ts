@@ -318,7 +318,9 @@ export const make = (backend: Backend, connections: Connections) => {
             const turn = rowsOfTurn()
             isOver = ids !== undefined
             if (ids === undefined || turn.length < ids.length) return
-            const { finishReason } = exported.get(ids.at(-1) as string) ?? {}
+            // The row of a tool whose permission was denied says `stop`.
+            const { finishReason } =
+              rows.filter(({ id, role }) => role === "assistant" && ids?.includes(id)).at(-1) ?? {}
             if (finishReason === "canceled" && connection?.isUp)
               yield* Effect.timeoutOption(
                 until(() => rules.failure() !== undefined),

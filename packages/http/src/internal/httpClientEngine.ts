@@ -23,18 +23,20 @@ import { until } from "./timeLimit.ts"
 
 const encoder = new TextEncoder()
 
+/** React Native has no streams: there a body looks empty, and has a text all the same. */
+const bytesOf = (response: HttpClientResponse): Stream.Stream<Uint8Array, EngineError> =>
+  Stream.catchAll(response.stream, (error) =>
+    error.reason === "EmptyBody"
+      ? Stream.map(Stream.mapError(response.text, failure), (text) => encoder.encode(text))
+      : Stream.fail(failure(error))
+  )
+
 const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect<Body, EngineError> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let text = ""
     let byteLength = 0
     const read = () => Effect.sync((): Body => ({ text: text + decoder.decode(), byteLength }))
-    // React Native has no streams: there a body looks empty, and has a text all the same.
-    const stream = Stream.catchAll(response.stream, (error) =>
-      error.reason === "EmptyBody"
-        ? Stream.map(Stream.mapError(response.text, failure), (text) => encoder.encode(text))
-        : Stream.fail(failure(error))
-    )
     // Pulled and not run: that would take a fiber for each reply.
     const take = (
       pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<EngineError>>
@@ -49,7 +51,7 @@ const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect
           return byteLength > maxBytes ? read() : take(pull)
         }
       })
-    return Effect.scoped(Effect.flatMap(Stream.toPull(stream), take))
+    return Effect.scoped(Effect.flatMap(Stream.toPull(bytesOf(response)), take))
   })
 
 const given = (signal: AbortSignal) =>
@@ -102,7 +104,9 @@ export const make: Effect.Effect<Engine, never, HttpClient.HttpClient> = Effect.
           return {
             status: response.status,
             header: (name) => (Object.hasOwn(response.headers, name) ? response.headers[name] : undefined),
-            body: (maxBytes) => given(request.signal)(readBody(response, maxBytes))
+            body: (maxBytes) => given(request.signal)(readBody(response, maxBytes)),
+            chunks: (onChunk) =>
+              given(request.signal)(Stream.runForEach(bytesOf(response), (chunk) => Effect.sync(() => onChunk(chunk))))
           }
         })
       )

@@ -17,22 +17,37 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { EngineError, Reply } from "../Engine.ts"
+import * as EventStream from "./eventStream.ts"
 import * as RetryAfter from "./retryAfter.ts"
 
-export interface Expectation<A, Pending> {
+/** How one call reads its reply. */
+export interface Reading {
   readonly operation: Operation
   readonly maxBytes: number
-  readonly decode: (json: unknown) => Either.Either<A, ParseResult.ParseError>
-  /** What 202 means, where it means anything. */
-  readonly accepted?: () => Pending
   /** Takes secrets out of what the server wrote. */
   readonly scrub: (text: string) => string
   /** Ends the reading of a body that adds little: what went wrong is known by the status, or by the content type. */
   readonly briefly: <B, E>(reading: Effect.Effect<B, E>) => Effect.Effect<B, E>
   /** What a body comes to that could not be read to its end. */
   readonly onBroken: (error: EngineError) => GetHistoryError
+  /** Keeps the reply when its call is over, until the function that it gives is called. */
+  readonly keep: () => () => void
 }
+
+/** The JSON that an operation expects. */
+interface Expected<A, Pending> {
+  /** Is given `undefined`, and has to take it, where the status says that there is no body. */
+  readonly decode: (json: unknown) => Either.Either<A, ParseResult.ParseError>
+  /** The status of a success, besides 200. */
+  readonly status?: 201 | 204
+  /** What 202 means, where it means anything. */
+  readonly accepted?: () => Pending
+}
+
+type Expectation<A, Pending> = Reading & Expected<A, Pending>
 
 /** How much of an error's body is read, and how much of an unexpected one is kept. */
 const maxErrorBytes = 1024 * 1024
@@ -94,6 +109,19 @@ const serverMessage = (json: unknown, scrub: (text: string) => string): ServerMe
   }
 }
 
+/** A success in another form than the one that was asked for. */
+const foreign = (reply: Reply, { briefly, operation }: Reading, kind: Kind, expected: string) => {
+  const { status } = reply
+  const actual = kind === "other" ? "another type" : kind
+  const refused = new ResponseDecodeError({ operation, status, reason: "contentType", expected, actual })
+  // One byte tells that it is not empty. An event stream would never end, and may be long in beginning.
+  return Effect.matchEffect(briefly(reply.body(0)), {
+    onFailure: () => Effect.fail(refused),
+    onSuccess: ({ byteLength }) =>
+      Effect.fail(byteLength > 0 ? refused : new ResponseDecodeError({ operation, status, reason: "empty" }))
+  })
+}
+
 const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Effect<A, GetHistoryError> => {
   const { briefly, decode, maxBytes, onBroken, operation, scrub } = expected
   const { status } = reply
@@ -101,16 +129,11 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
     reason: ResponseDecodeError["reason"],
     more: Partial<Mismatch.Mismatch> & { error?: ServerMessage } = {}
   ) => Effect.fail(new ResponseDecodeError({ operation, status, reason, ...more }))
-  const kind = kindOf(reply.header("content-type"))
-  if (kind !== "json" && kind !== "none") {
-    const actual = kind === "other" ? "another type" : kind
-    const foreign = refuse("contentType", { expected: "application/json in UTF-8", actual })
-    // One byte tells that it is not empty. An event stream would never end, and may be long in beginning.
-    return Effect.matchEffect(briefly(reply.body(0)), {
-      onFailure: () => foreign,
-      onSuccess: ({ byteLength }) => (byteLength > 0 ? foreign : refuse("empty"))
-    })
+  if (status === 204) {
+    return Effect.zipRight(Effect.ignore(briefly(reply.body(0))), Effect.orDie(decode(undefined)))
   }
+  const kind = kindOf(reply.header("content-type"))
+  if (kind !== "json" && kind !== "none") return foreign(reply, expected, kind, "application/json in UTF-8")
   return Effect.matchEffect(reply.body(maxBytes), {
     onFailure: (error) => Effect.fail(onBroken(error)),
     onSuccess: ({ byteLength, text }) => {
@@ -131,7 +154,7 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
 
 const failure = <Pending>(
   reply: Reply,
-  expected: Expectation<unknown, Pending>
+  expected: Reading & Pick<Expected<unknown, Pending>, "accepted">
 ): Effect.Effect<never, GetHistoryError | Pending> =>
   Effect.gen(function* () {
     const { accepted, briefly, operation, scrub } = expected
@@ -178,9 +201,27 @@ const foreignKind = (kind: Kind, text: string): "empty" | "html" | "text" | "oth
   return kind === "text" ? "text" : "other"
 }
 
-/** Reads a reply to its end, or as far as it is allowed to be long. */
-export const read = <A, Pending>(
-  reply: Reply,
-  expected: Expectation<A, Pending>
-): Effect.Effect<A, GetHistoryError | Pending> =>
-  reply.status === 200 ? success(reply, expected) : failure(reply, expected)
+/** Reads a reply of JSON to its end, or as far as it is allowed to be long. */
+export const json =
+  <A, Pending = never>(expected: Expected<A, Pending>) =>
+  (reply: Reply, reading: Reading): Effect.Effect<A, GetHistoryError | Pending> => {
+    const expectation = { ...reading, ...expected }
+    return reply.status === 200 || reply.status === expected.status
+      ? success(reply, expectation)
+      : failure(reply, expectation)
+  }
+
+/** Gives the text of an event stream, which goes on until the scope closes. */
+export const events =
+  (scope: Scope.Scope) =>
+  (reply: Reply, reading: Reading): Effect.Effect<Stream.Stream<string>, GetHistoryError> => {
+    if (reply.status !== 200) return failure(reply, reading)
+    const contentType = reply.header("content-type")
+    if (!/^text\/event-stream *(;|$)/i.test(contentType?.trim() ?? ""))
+      return foreign(reply, reading, kindOf(contentType), "text/event-stream")
+    return Effect.uninterruptible(
+      Effect.suspend(() =>
+        Effect.as(Scope.addFinalizer(scope, Effect.sync(reading.keep())), EventStream.text(reply.chunks))
+      )
+    )
+  }

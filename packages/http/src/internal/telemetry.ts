@@ -11,6 +11,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
+import type { Request } from "../Engine.ts"
 import * as Span from "./span.ts"
 
 /** Seconds; the bucket boundaries that OpenTelemetry advises. */
@@ -35,7 +36,7 @@ const labelsOf = (attributes: Attributes) =>
   Object.entries(attributes).map(([key, value]) => MetricLabel.make(key, String(value)))
 
 export interface Target {
-  readonly method: "GET" | "POST"
+  readonly method: Request["method"]
   readonly route: string
   readonly url: string
 }
@@ -70,9 +71,9 @@ export const make = (server: { readonly address: string; readonly port: number }
 
   return {
     /** One span around a call with all its attempts. */
-    call: <A, E, R>(operation: Operation, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    call: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Span.use(
-        `MessagesService.${operation}`,
+        name,
         () => ({ kind: "internal" }),
         needed,
         (span) => (span === undefined ? effect : Effect.withParentSpan(effect, span))

@@ -32,12 +32,14 @@ const done = new Error("nothing more of it is wanted")
 
 /** A limit that runs. */
 export interface TimeLimit {
-  /** Is aborted when the limit runs out, and when the work is over. Work has to end soon after that. */
+  /** Is aborted when the limit runs out, and when the work is over, unless that is kept. Work has to end soon after that. */
   readonly signal: AbortSignal
   /** Whether the limit ran out. */
   readonly expired: () => boolean
   /** Runs a part of the work that aborts all of it after a time of its own, which does not count as `expired`. */
   readonly within: <A, E>(limit: Duration.Duration, part: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** What the work gives goes on after it, until the function that this gives is called. It aborts the signal. */
+  readonly keep: () => () => void
 }
 
 /**
@@ -52,6 +54,11 @@ export const timeLimit = <A, E>(
     const controller = new AbortController()
     const abort = () => controller.abort(done)
     let expired = false
+    let kept = false
+    const keep = () => {
+      kept = true
+      return abort
+    }
     const within: TimeLimit["within"] = (limit, part) =>
       Effect.acquireUseRelease(
         start(limit, abort),
@@ -64,11 +71,11 @@ export const timeLimit = <A, E>(
     }
     return Effect.acquireUseRelease(
       Effect.zip(start(limit, expire), AsyncContext.stay),
-      () => work({ signal: controller.signal, expired: () => expired, within }),
+      () => work({ signal: controller.signal, expired: () => expired, within, keep }),
       ([stop, leave]) =>
         Effect.suspend(() => {
           stop()
-          abort()
+          if (!kept) abort()
           return leave
         })
     )

@@ -27,6 +27,7 @@ export class Body {
   private end: End | undefined
   private maxBytes = Number.POSITIVE_INFINITY
   private reader: ((body: Effect.Effect<Engine.Body, Engine.EngineError>) => void) | undefined
+  private onChunk: ((chunk: Uint8Array) => void) | undefined
   /** The first is written to, and the body comes from the last. */
   private readonly decoders: ReadonlyArray<Transform>
 
@@ -89,6 +90,16 @@ export class Body {
     })
   }
 
+  /** May be run once, in place of `read`. What has come already is handed over first. */
+  chunks(onChunk: (chunk: Uint8Array) => void): Effect.Effect<void, Engine.EngineError> {
+    return Effect.suspend(() => {
+      this.onChunk = onChunk
+      for (const part of this.parts.splice(0)) onChunk(part)
+      this.size = 0
+      return Effect.asVoid(this.read(Number.POSITIVE_INFINITY))
+    })
+  }
+
   /** What reading comes to, if that is known. */
   private whole(): Effect.Effect<Engine.Body, Engine.EngineError> | undefined {
     const tooLong = this.size > this.maxBytes || this.received > withOverhead(this.maxBytes)
@@ -104,6 +115,10 @@ export class Body {
   }
 
   private push(chunk: Uint8Array): void {
+    if (this.onChunk !== undefined) {
+      this.onChunk(chunk)
+      return
+    }
     this.parts.push(chunk)
     this.size += chunk.byteLength
   }

@@ -81,7 +81,7 @@ export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
             onRequestStart(started) {
               if (signal.aborted) return started.abort(abandoned)
               // Interceptors repeat a request after an error of a connection that stood, by its code.
-              if (controller !== undefined && method === "POST") return started.abort(repeated)
+              if (controller !== undefined && method !== "GET") return started.abort(repeated)
               controller = started
               progress.phase = "headers"
             },
@@ -101,7 +101,15 @@ export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
                 forwarder !== undefined && ambiguous.includes(status)
                   ? `it may be the answer of ${name(forwarder)}`
                   : undefined
-              resume(Effect.succeed({ status, header, hint, body: (maxBytes) => body.read(maxBytes) }))
+              resume(
+                Effect.succeed({
+                  status,
+                  header,
+                  hint,
+                  body: (maxBytes) => body.read(maxBytes),
+                  chunks: (onChunk) => body.chunks(onChunk)
+                })
+              )
             },
             onResponseData(_, chunk) {
               received?.write(chunk)

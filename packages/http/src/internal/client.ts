@@ -1,59 +1,54 @@
-/** The operations over an engine: what each asks of the server, and one way to ask. */
+/** One way to ask a Mix server: limits, retries, the layer's budget, spans and metrics, and no secret in what fails. */
 
 import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
-import {
-  BackendMessage,
-  decodeBackendMessages,
-  decodeReadableMessages,
-  type GetHistoryError,
-  MessagesService,
-  type MixError,
-  Prefetching,
-  type ReadOptions,
-  ReplyPending,
-  RequestTimeout,
-  SendMessageRequest,
-  type Service
-} from "@mix-effect/core"
+import { type GetHistoryError, type MixError, type Operation, Prefetching, RequestTimeout } from "@mix-effect/core"
 import type * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
-import type { Engine, Platform, Progress } from "../Engine.ts"
+import * as Schedule from "effect/Schedule"
+import type { Engine, Platform, Progress, Reply, Request } from "../Engine.ts"
 import * as MixConfig from "../MixConfig.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
-import * as Reply from "./reply.ts"
+import type { Reading } from "./reply.ts"
 import * as Retry from "./retry.ts"
 import * as Scrub from "./scrub.ts"
 import * as Telemetry from "./telemetry.ts"
 import { timeLimit } from "./timeLimit.ts"
 import * as Transport from "./transport.ts"
 
-const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
-const encodeRequest = Schema.encodeSync(SendMessageRequest)
-
 /** The longest wait for the body of an error; half of what is left of its attempt, where that is less. */
 const maxErrorBody = Duration.seconds(2)
 
-/** What one operation asks of the server. */
-interface Call<A, Pending> extends Pick<Reply.Expectation<A, Pending>, "accepted" | "decode" | "operation"> {
+/** What one operation asks of the server, and what it makes of the reply. */
+export interface Call<A, E> {
+  readonly operation: Operation
+  readonly service: "MessagesService" | "SessionsService"
+  readonly method: Request["method"]
   readonly route: string
   readonly path: string
   readonly body?: string
+  /** What the reply should be. Default: JSON. */
+  readonly accept?: string
+  /** Whether the reply may take as long as the agent does. */
+  readonly isSlow?: boolean
+  /** Whether doing it twice does harm: then no policy repeats it unless that is safe. */
+  readonly isOnce?: boolean
   /** What must not come back in an error, besides credentials. */
   readonly secrets?: ReadonlyArray<string>
+  readonly read: (reply: Reply, reading: Reading) => Effect.Effect<A, E>
 }
 
-/** Reads a list, or what can be read of it where somebody is told of the rest. */
-const decodeList = ({ onUnreadable }: ReadOptions): Call<ReadonlyArray<BackendMessage>, never>["decode"] =>
-  onUnreadable === undefined ? decodeBackendMessages : (json) => decodeReadableMessages(json, onUnreadable)
+/** What the services of one layer share. */
+export interface Client {
+  readonly run: <A, E extends MixError>(call: Call<A, E>) => Effect.Effect<A, GetHistoryError | E>
+}
 
 export const make = <R>(
   makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
   options?: MixConfig.Options,
   platform: Platform = {}
-): Effect.Effect<Service, ConfigError.ConfigError, R> =>
+): Effect.Effect<Client, ConfigError.ConfigError, R> =>
   Effect.gen(function* () {
     const config = yield* MixConfig.make(options)
     const engine = yield* makeEngine(config)
@@ -66,28 +61,24 @@ export const make = <R>(
     const credentials = Object.values(config.headers).map(Redacted.value)
     const secrets = [...credentials, ...credentials.map((value) => value.replace(/^[\w-]+ +/, ""))]
     const scrubCredentials = Scrub.make(secrets)
-    const headersOfReads = {
-      accept: "application/json",
-      ...Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)]))
-    }
-    const headersOfWrites = { ...headersOfReads, "content-type": "application/json" }
+    const ownHeaders = Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)] as const)
 
-    const run = <A, Pending extends ReplyPending>(
-      call: Call<A, Pending>
-    ): Effect.Effect<A, GetHistoryError | Pending> => {
-      const { body, operation } = call
-      const isRead = body === undefined
+    const run = <A, E extends MixError>(call: Call<A, E>): Effect.Effect<A, GetHistoryError | E> => {
+      const { accept = "application/json", body, isOnce = false, isSlow = false, method, operation, service } = call
       const url = config.serverUrl + call.path
-      const request = isRead
-        ? ({ method: "GET", url, headers: headersOfReads } as const)
-        : ({ method: "POST", url, headers: headersOfWrites, body } as const)
-      const target = { method: request.method, route: call.route, url }
+      const headersOfCall = {
+        accept,
+        ...Object.fromEntries(ownHeaders),
+        ...(body !== undefined && { "content-type": "application/json" })
+      }
+      const request = { method, url, headers: headersOfCall, ...(body !== undefined && { body }) }
+      const target = { method, route: call.route, url }
       const scrub = call.secrets === undefined ? scrubCredentials : Scrub.make([...secrets, ...call.secrets])
 
       const attemptWithin = (deadline: Duration.Duration) => (number: number, remaining: Duration.Duration) =>
         telemetry.attempt(target, number, ({ elapsed, onStatus, span }) => {
           const progress: Progress = { phase: "unknown" }
-          const whole = isRead && Duration.lessThan(config.requestTimeout, remaining)
+          const whole = !isSlow && Duration.lessThan(config.requestTimeout, remaining)
           const limit = whole ? config.requestTimeout : remaining
           const headers =
             config.tracePropagation && span !== undefined
@@ -95,9 +86,9 @@ export const make = <R>(
               : request.headers
           const errorBodyLimit = () =>
             Duration.min(maxErrorBody, Duration.unsafeDivide(Duration.subtract(limit, elapsed()), 2))
-          return timeLimit(limit, ({ expired, signal, within }) => {
+          return timeLimit(limit, ({ expired, keep, signal, within }) => {
             /** Only what the engine fails with can be the work of the limit: what a reply said stays said. */
-            const orTimeout = <E>(failure: E) =>
+            const orTimeout = <Failure>(failure: Failure) =>
               expired()
                 ? new RequestTimeout({
                     operation,
@@ -108,13 +99,16 @@ export const make = <R>(
                 : failure
             return Effect.matchEffect(engine({ ...request, headers, signal }, progress), {
               onFailure: (error) =>
-                Effect.fail(orTimeout(Transport.fromRequestError(operation, address, progress, error))),
-              onSuccess: (reply) => {
+                Effect.fail<GetHistoryError>(
+                  orTimeout(Transport.fromRequestError(operation, address, progress, error))
+                ),
+              onSuccess: (reply): Effect.Effect<A, GetHistoryError | E> => {
                 if (reply.status === 0) return Effect.fail(Transport.hidden(operation, address))
                 onStatus(reply.status)
-                return Reply.read(reply, {
-                  ...call,
+                return call.read(reply, {
+                  operation,
                   scrub,
+                  keep,
                   maxBytes: config.maxResponseBytes,
                   briefly: (reading) => Effect.suspend(() => within(errorBodyLimit(), reading)),
                   onBroken: (error) => orTimeout(Transport.fromBodyError(operation, reply.status, error))
@@ -129,49 +123,16 @@ export const make = <R>(
 
       const attempts = Effect.gen(function* () {
         const given = yield* RetryPolicy.current(policyAtBuild)
-        const policy = (yield* Prefetching) ? RetryPolicy.none : (platform.policy?.(given) ?? given)
-        const limit = (yield* MixConfig.Deadline) ?? (isRead ? config.deadline : config.sendTimeout)
+        const adapted = (yield* Prefetching) ? RetryPolicy.none : (platform.policy?.(given) ?? given)
+        const policy = isOnce ? Schedule.whileInput(adapted, (error: MixError) => error.isRetryable) : adapted
+        const limit = (yield* MixConfig.Deadline) ?? (isSlow ? config.sendTimeout : config.deadline)
         return yield* Retry.run({ policy, budget, limit, attempt: attemptWithin(limit), onRetry })
       })
       const { explain } = platform
-      return telemetry.call(operation, explain === undefined ? attempts : Effect.mapError(attempts, explain))
+      return telemetry.call(
+        `${service}.${operation}`,
+        explain === undefined ? attempts : Effect.mapError(attempts, explain)
+      )
     }
-
-    const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}/messages`
-    const sessionRoute = "/api/sessions/{id}/messages"
-    const historyPath = "/api/messages/history"
-
-    return MessagesService.make({
-      getHistory: ({ limit, offset, ...reading }) => {
-        const query = [
-          limit === undefined ? [] : `limit=${limit}`,
-          offset === undefined ? [] : `offset=${offset}`
-        ].flat()
-        return run<ReadonlyArray<BackendMessage>, never>({
-          operation: "getHistory",
-          route: historyPath,
-          path: query.length === 0 ? historyPath : `${historyPath}?${query.join("&")}`,
-          decode: decodeList(reading)
-        })
-      },
-      listSession: ({ id, ...reading }) =>
-        run<ReadonlyArray<BackendMessage>, never>({
-          operation: "listSession",
-          route: sessionRoute,
-          path: sessionPath(id),
-          decode: decodeList(reading)
-        }),
-      send: (request) => {
-        const { id, ...body } = encodeRequest(request)
-        return run({
-          operation: "send",
-          route: sessionRoute,
-          path: sessionPath(id),
-          body: JSON.stringify(body),
-          secrets: [request.text],
-          accepted: () => new ReplyPending({ operation: "send" }),
-          decode: decodeMessage
-        })
-      }
-    })
+    return { run }
   })

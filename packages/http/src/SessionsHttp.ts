@@ -1,0 +1,70 @@
+/**
+ * `SessionsService` over any `HttpClient`.
+ *
+ * Runtime packages (`@mix-effect/node`, `@mix-effect/browser`) choose the client and offer the same layers complete; use
+ * this module to bring a client of your own.
+ *
+ * @since 0.2.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type { MessagesService, SessionsService } from "@mix-effect/core"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Engine from "./Engine.ts"
+import * as HttpClientEngine from "./internal/httpClientEngine.ts"
+import * as MixConfig from "./MixConfig.ts"
+
+/**
+ * Makes the service over the `HttpClient` in the environment, and `MessagesService` with it: they share one configuration and
+ * one retry budget. The client is taken as `MessagesHttp.make` takes it. It must hand over the body of a reply while it comes.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = (
+  options?: MixConfig.Options
+): Effect.Effect<Context.Context<MessagesService | SessionsService>, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Engine.toServices(() => HttpClientEngine.make, options)
+
+/**
+ * What `make` makes, as a layer. A bad option is a `ConfigError` that names it, when the layer is built.
+ *
+ * @example
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { SessionsHttp } from "@mix-effect/http"
+ * import { Layer } from "effect"
+ *
+ * export const MixLive = SessionsHttp.layer({ serverUrl: "http://localhost:8088" }).pipe(
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layer = (
+  options?: MixConfig.Options
+): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.effectContext(make(options))
+
+/**
+ * The same with options that are read by `Config`.
+ *
+ * @example
+ * import { SessionsHttp } from "@mix-effect/http"
+ * import { Config } from "effect"
+ *
+ * export const MixLive = SessionsHttp.layerConfig({
+ *   serverUrl: Config.string("BACKEND_URL"),
+ *   bearerToken: Config.redacted("BACKEND_TOKEN")
+ * })
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<MixConfig.Options>
+): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError, HttpClient.HttpClient> =>
+  Layer.effectContext(Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))

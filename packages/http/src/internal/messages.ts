@@ -1,0 +1,71 @@
+/** What each operation of `MessagesService` asks of the server. */
+import {
+  BackendMessage,
+  decodeBackendMessages,
+  decodeReadableMessages,
+  MessagesService,
+  type ReadOptions,
+  ReplyPending,
+  SendMessageRequest,
+  type Service
+} from "@mix-effect/core"
+import * as Schema from "effect/Schema"
+import type { Client } from "./client.ts"
+import * as Reply from "./reply.ts"
+
+const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
+const encodeRequest = Schema.encodeSync(SendMessageRequest)
+
+/** Reads a list, or what can be read of it where somebody is told of the rest. */
+const readList = ({ onUnreadable }: ReadOptions) =>
+  Reply.json({
+    decode: onUnreadable === undefined ? decodeBackendMessages : (json) => decodeReadableMessages(json, onUnreadable)
+  })
+
+const readReply = Reply.json({ decode: decodeMessage, accepted: () => new ReplyPending({ operation: "send" }) })
+
+const sessionRoute = "/api/sessions/{id}/messages"
+const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}/messages`
+const historyPath = "/api/messages/history"
+
+const service = "MessagesService"
+
+/** A message of an `ask` is sent `once`, whatever the retry policy says. */
+export const make = ({ run }: Client, once = false): Service =>
+  MessagesService.make({
+    getHistory: ({ limit, offset, ...reading }) => {
+      const query = [limit === undefined ? [] : `limit=${limit}`, offset === undefined ? [] : `offset=${offset}`].flat()
+      return run({
+        operation: "getHistory",
+        service,
+        method: "GET",
+        route: historyPath,
+        path: query.length === 0 ? historyPath : `${historyPath}?${query.join("&")}`,
+        read: readList(reading)
+      })
+    },
+    listSession: ({ id, ...reading }) =>
+      run({
+        operation: "listSession",
+        service,
+        method: "GET",
+        route: sessionRoute,
+        path: sessionPath(id),
+        read: readList(reading)
+      }),
+    send: (request) => {
+      const { id, ...body } = encodeRequest(request)
+      return run({
+        operation: "send",
+        service,
+        method: "POST",
+        route: sessionRoute,
+        path: sessionPath(id),
+        body: JSON.stringify(body),
+        isSlow: true,
+        isOnce: once,
+        secrets: [request.text],
+        read: readReply
+      })
+    }
+  })

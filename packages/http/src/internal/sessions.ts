@@ -1,0 +1,163 @@
+/** What each operation of `SessionsService` asks of the server. */
+import {
+  NewSession,
+  SendMessageRequest,
+  Session,
+  SessionExport,
+  type Sessions,
+  SessionsService,
+  type UnexpectedStatus
+} from "@mix-effect/core"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Client } from "./client.ts"
+import * as Messages from "./messages.ts"
+import * as Reply from "./reply.ts"
+
+const encodeNewSession = Schema.encodeSync(NewSession)
+const encodeRequest = Schema.encodeSync(SendMessageRequest)
+
+const decodeSession = Schema.decodeUnknownEither(Session)
+const decodeList = Schema.decodeUnknownEither(Schema.NullOr(Schema.Array(Session)))
+
+const readSession = Reply.json({ decode: decodeSession, status: 201 })
+const readList = Reply.json({ decode: (json) => Either.map(decodeList(json), (sessions) => sessions ?? []) })
+const readExport = Reply.json({ decode: Schema.decodeUnknownEither(SessionExport) })
+/** What it says is known: that it is JSON tells that a Mix server said it. */
+const readNothing = Reply.json({ decode: () => Either.right<void>(undefined), status: 204 })
+
+const sessionsPath = "/api/sessions"
+const sessionRoute = "/api/sessions/{id}"
+const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}`
+const streamMessageRoute = "/stream/{id}/message"
+const streamMessagePath = (id: string) => `/stream/${encodeURIComponent(id)}/message`
+
+const service = "SessionsService"
+
+/** The router's answer for a route that it knows by another method. */
+const isOtherMethod = ({ status }: UnexpectedStatus) => status === 405
+
+export const make = (client: Client): Sessions => {
+  const { run } = client
+  return SessionsService.make(
+    {
+      create: (newSession) =>
+        run({
+          operation: "createSession",
+          service,
+          method: "POST",
+          route: sessionsPath,
+          path: sessionsPath,
+          body: JSON.stringify(encodeNewSession(newSession)),
+          isOnce: true,
+          secrets: [newSession.customSystemPrompt ?? "", newSession.cdpUrl ?? ""],
+          read: readSession
+        }),
+      list: ({ includeSubagents }) =>
+        run({
+          operation: "listSessions",
+          service,
+          method: "GET",
+          route: sessionsPath,
+          path: includeSubagents === true ? `${sessionsPath}?includeSubagents=true` : sessionsPath,
+          read: readList
+        }),
+      get: ({ id }) =>
+        run({
+          operation: "getSession",
+          service,
+          method: "GET",
+          route: sessionRoute,
+          path: sessionPath(id),
+          read: readSession
+        }),
+      delete: ({ id }) =>
+        run({
+          operation: "deleteSession",
+          service,
+          method: "DELETE",
+          route: sessionRoute,
+          path: sessionPath(id),
+          read: readNothing
+        }),
+      cancel: ({ id }) =>
+        run({
+          operation: "cancelSession",
+          service,
+          method: "POST",
+          route: `${sessionRoute}/cancel`,
+          path: `${sessionPath(id)}/cancel`,
+          read: readNothing
+        }),
+      events: ({ id }) =>
+        Stream.unwrapScoped(
+          Effect.flatMap(Effect.scope, (scope) =>
+            run({
+              operation: "sessionEvents",
+              service,
+              method: "GET",
+              route: "/stream",
+              path: `/stream?sessionId=${encodeURIComponent(id)}`,
+              accept: "text/event-stream",
+              read: Reply.events(scope)
+            })
+          )
+        ),
+      export: ({ id }) =>
+        run({
+          operation: "exportSession",
+          service,
+          method: "GET",
+          route: `${sessionRoute}/export`,
+          path: `${sessionPath(id)}/export`,
+          read: readExport
+        }),
+      answerPermission: ({ answer, id }) =>
+        run({
+          operation: "answerPermission",
+          service,
+          method: "POST",
+          route: "/api/permissions/{id}/{answer}",
+          path: `/api/permissions/${encodeURIComponent(id)}/${answer}`,
+          read: readNothing
+        }),
+      streamRoute: {
+        exists: ({ id }) =>
+          run({
+            operation: "sessionEvents",
+            service,
+            method: "GET",
+            route: streamMessageRoute,
+            path: streamMessagePath(id),
+            read: readNothing
+          }).pipe(
+            // A page of HTML, or JSON: whatever answers there, it is not that route.
+            Effect.as(false),
+            Effect.catchTags({
+              UnexpectedStatus: (error) => Effect.succeed(isOtherMethod(error)),
+              BadRequest: () => Effect.succeed(false),
+              NotFound: () => Effect.succeed(false),
+              ResponseDecodeError: () => Effect.succeed(false)
+            })
+          ),
+        send: (request) => {
+          const { id, ...content } = encodeRequest(request)
+          return run({
+            operation: "send",
+            service,
+            method: "POST",
+            route: streamMessageRoute,
+            path: streamMessagePath(id),
+            body: JSON.stringify({ content: JSON.stringify(content) }),
+            isOnce: true,
+            secrets: [request.text],
+            read: readNothing
+          })
+        }
+      }
+    },
+    Messages.make(client, true)
+  )
+}
