@@ -1,5 +1,6 @@
 /**
- * An in-memory `MessagesService` for unit tests: no network, no clock, failures on demand.
+ * In-memory `MessagesService` and `SessionsService` for unit tests: no network, no time but that of the `Clock`, failures on
+ * demand.
  *
  * @example
  * import { MessageId, MessagesService, SessionId } from "@mix-effect/core"
@@ -33,11 +34,15 @@ import {
   MessagesService,
   type ReplyPending,
   type SendMessageRequest,
-  SessionId
+  SessionId,
+  SessionsService
 } from "@mix-effect/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as SessionsTest from "./internal/sessionsTest.ts"
+
+export type { Agent, AgentControl } from "./internal/sessionsTest.ts"
 
 /**
  * How an operation fails: always with one error, or call by call with the next of a list. A `null` in the list lets a call
@@ -64,11 +69,31 @@ export interface Options {
   readonly reply?:
     | ((request: SendMessageRequest) => Effect.Effect<BackendMessage, GetHistoryError | ReplyPending>)
     | undefined
+  /**
+   * Answers what is asked by `ask` and `askStream`: the text of the assistant, or a failure of the agent with what is said of
+   * it. Meanwhile it may tell of events and ask for permissions. Default: it repeats the text.
+   *
+   * @example
+   * import { MessagesTest } from "@mix-effect/testing"
+   * import { Effect } from "effect"
+   *
+   * export const layer = MessagesTest.layer({
+   *   agent: ({ text }, { askPermission, emit }) =>
+   *     Effect.gen(function* () {
+   *       yield* emit({ _tag: "Text", text: "Let me see." })
+   *       return (yield* askPermission({ toolName: "Bash" })) === "grant" ? `Done: ${text}` : "Not done."
+   *     })
+   * })
+   *
+   * @since 0.2.0
+   */
+  readonly agent?: SessionsTest.Agent | undefined
   /** Which calls fail, and how. A stream's pages are calls of `getHistory`. Default: none. */
   readonly fail?:
     | {
         readonly getHistory?: Failures<GetHistoryError> | undefined
         readonly listSession?: Failures<ListSessionError> | undefined
+        /** The messages of `ask` are sent, too. */
         readonly send?: Failures<GetHistoryError | ReplyPending> | undefined
       }
     | undefined
@@ -113,9 +138,9 @@ const failing = <E>(failures: Failures<E> | undefined): Effect.Effect<void, E> =
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options = {}): Layer.Layer<MessagesService | MessagesTest> =>
-  Layer.effectContext(
-    Effect.sync(() => {
+export const layer = (options: Options = {}): Layer.Layer<MessagesService | SessionsService | MessagesTest> =>
+  Layer.scopedContext(
+    Effect.gen(function* () {
       const { fail = {}, messages = [] } = options
       let rows: ReadonlyArray<BackendMessage> = [...messages]
       const sent: Array<SendMessageRequest> = []
@@ -166,15 +191,34 @@ export const layer = (options: Options = {}): Layer.Layer<MessagesService | Mess
             )
           )
       })
+      const removeSession = (id: SessionId) => {
+        rows = rows.filter((row) => row.sessionId !== id)
+      }
+      const { agent = ({ text }) => Effect.succeed(`You said: ${text}`) } = options
+      const sessions = yield* SessionsTest.make(
+        agent,
+        {
+          all: () => rows,
+          append,
+          newId,
+          receive: (request) =>
+            Effect.zipRight(
+              Effect.sync(() => sent.push(request)),
+              before.send
+            ),
+          deleteSession: removeSession
+        },
+        service
+      )
       const control: Control = {
         sent: Effect.sync(() => [...sent]),
         append: (message) => Effect.sync(() => append(message)),
-        deleteSession: (id) =>
-          Effect.sync(() => {
-            rows = rows.filter((row) => row.sessionId !== id)
-          })
+        deleteSession: (id) => Effect.sync(() => removeSession(id))
       }
-      return Context.make(MessagesService, service).pipe(Context.add(MessagesTest, control))
+      return Context.make(MessagesService, service).pipe(
+        Context.add(SessionsService, sessions),
+        Context.add(MessagesTest, control)
+      )
     })
   )
 

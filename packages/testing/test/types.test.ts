@@ -11,7 +11,7 @@ const compile = (_body: () => unknown) => {}
 
 describe("types", () => {
   it("the in-memory layer is complete, and cannot fail", () => {
-    expectTypeOf(MessagesTest.layer).returns.toEqualTypeOf<Layer.Layer<MessagesService | MessagesTest.MessagesTest>>()
+    expectTypeOf(MessagesTest.layer).returns.toEqualTypeOf<Layer.Layer<MessagesService | SessionsService | MessagesTest.MessagesTest>>()
     expectTypeOf(MessagesTest.sent).toEqualTypeOf<
       Effect.Effect<ReadonlyArray<SendMessageRequest>, never, MessagesTest.MessagesTest>
     >()
