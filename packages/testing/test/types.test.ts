@@ -1,6 +1,13 @@
 /** Types are checked by the compiler (`tsc -p tsconfig.check.json`), which reads this file; running it shows little. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
-import { type MessagesService, NotFound, ReplyPending, type SendMessageRequest, type SessionId } from "@mix-effect/core"
+import {
+  type MessagesService,
+  NotFound,
+  ReplyPending,
+  type SendMessageRequest,
+  type SessionId,
+  type SessionsService
+} from "@mix-effect/core"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -11,7 +18,9 @@ const compile = (_body: () => unknown) => {}
 
 describe("types", () => {
   it("the in-memory layer is complete, and cannot fail", () => {
-    expectTypeOf(MessagesTest.layer).returns.toEqualTypeOf<Layer.Layer<MessagesService | SessionsService | MessagesTest.MessagesTest>>()
+    expectTypeOf(MessagesTest.layer).returns.toEqualTypeOf<
+      Layer.Layer<MessagesService | SessionsService | MessagesTest.MessagesTest>
+    >()
     expectTypeOf(MessagesTest.sent).toEqualTypeOf<
       Effect.Effect<ReadonlyArray<SendMessageRequest>, never, MessagesTest.MessagesTest>
     >()

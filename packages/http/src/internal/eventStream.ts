@@ -1,5 +1,6 @@
 /** A body that goes on and on, as text. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Reply } from "../Engine.ts"
 
@@ -11,15 +12,35 @@ const maxSilence = "100 seconds"
  * The body is read without waiting for whoever takes the text. It is over when the signal of its request is aborted.
  */
 export const text = (chunks: Reply["chunks"]): Stream.Stream<string> =>
-  Stream.asyncPush<string>(
-    (emit) => {
+  Stream.unwrap(
+    Effect.suspend(() => {
       const decoder = new TextDecoder()
-      // Not interrupted but aborted: that is done at once, where nothing can be interrupted as well.
-      return chunks((chunk) => emit.single(decoder.decode(chunk, { stream: true }))).pipe(
+      let waiting: string | undefined
+      let ended = false
+      let wake = () => {}
+      // A `Mailbox` would be 2 kB of a page.
+      const next = Effect.async<string, Option.Option<never>>((resume) => {
+        wake = () => {
+          if (waiting === undefined && !ended) return
+          wake = () => {}
+          resume(waiting === undefined ? Effect.fail(Option.none()) : Effect.succeed(waiting))
+          waiting = undefined
+        }
+        wake()
+      })
+      const read = chunks((chunk) => {
+        waiting = (waiting ?? "") + decoder.decode(chunk, { stream: true })
+        wake()
+      }).pipe(
         Effect.ignore,
-        Effect.zipRight(Effect.sync(() => emit.end())),
-        Effect.forkDaemon
+        Effect.zipRight(
+          Effect.sync(() => {
+            ended = true
+            wake()
+          })
+        )
       )
-    },
-    { bufferSize: "unbounded" }
-  ).pipe(Stream.timeout(maxSilence))
+      // Not interrupted but aborted: that is done at once, where nothing can be interrupted as well.
+      return Effect.as(Effect.forkDaemon(read), Stream.timeout(Stream.repeatEffectOption(next), maxSilence))
+    })
+  )
