@@ -16,6 +16,7 @@ const projects: Array<TestProjectConfiguration> = [
   project("packages/node"),
   project("packages/testing"),
   project("examples/backend"),
+  project("examples/chat"),
   project("examples/compose"),
   project("examples/history-export"),
   project("examples/history-viewer"),
