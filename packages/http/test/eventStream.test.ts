@@ -1,0 +1,116 @@
+/** The stream of events over an engine: limits, drops, and what is refused. */
+import { assert, describe, it } from "@effect/vitest"
+import { SessionId, SessionsService } from "@mix-effect/core"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import { Engine, type MixConfig } from "../src/index.ts"
+import { environment } from "./scripted.ts"
+
+const id = SessionId.make("s1")
+
+const connected = 'event: connected\ndata: {"sessionId":"s1"}\n\n'
+
+/** An engine whose streams are `chunks` of bytes; the last one goes on in silence. */
+const engine = (status: number, contentType: string, streams: ReadonlyArray<ReadonlyArray<Uint8Array>>) => {
+  const state = { opened: 0, aborted: 0 }
+  const make: Engine.Engine = ({ signal }) =>
+    Effect.sync(() => {
+      const chunks = streams[Math.min(state.opened++, streams.length - 1)] ?? []
+      const isLast = state.opened >= streams.length
+      return {
+        status,
+        header: (name) => (name === "content-type" ? contentType : undefined),
+        body: () => Effect.succeed({ text: "<html>", byteLength: 6 }),
+        chunks: (onChunk) =>
+          Effect.async((resume) => {
+            signal.addEventListener("abort", () => {
+              state.aborted++
+              resume(Effect.fail(Engine.failure(signal.reason)))
+            })
+            for (const chunk of chunks) onChunk(chunk)
+            if (!isLast) resume(Effect.fail(Engine.failure({ code: "ECONNRESET" })))
+          })
+      } satisfies Engine.Reply
+    })
+  return { state, make }
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+const events = (make: Engine.Engine, options?: MixConfig.Options) =>
+  Stream.unwrap(
+    Effect.map(
+      Engine.toServices(() => Effect.succeed(make), options),
+      (context) =>
+        Stream.provideSomeContext(
+          Stream.unwrap(Effect.map(SessionsService, (sessions) => sessions.events({ id }))),
+          context
+        )
+    )
+  ).pipe(Stream.provideSomeLayer(environment()))
+
+const noDelay = Effect.withRandom(Random.fixed([0]))
+
+describe("a stream of events", () => {
+  it.effect("goes on past every limit of a call, and is given up after 100 seconds without a byte", () =>
+    Effect.gen(function* () {
+      const { make, state } = engine(200, "text/event-stream", [[bytes(connected)]])
+      const seen: Array<string> = []
+      const fiber = yield* events(make, {
+        requestTimeout: "1 second",
+        deadline: "2 seconds",
+        maxResponseBytes: 1
+      }).pipe(
+        Stream.runForEach(({ _tag }) => Effect.sync(() => seen.push(_tag))),
+        Effect.fork,
+        noDelay
+      )
+      yield* TestClock.adjust("99 seconds")
+      assert.deepStrictEqual({ seen, ...state }, { seen: ["Connected"], opened: 1, aborted: 0 })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual({ seen, ...state }, { seen: ["Connected", "Reconnected"], opened: 2, aborted: 1 })
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(state.aborted, 2)
+    })
+  )
+
+  it.effect("is opened again after a reset in the body, and text may be cut within a character", () =>
+    Effect.gen(function* () {
+      const whole = bytes(`\ufeff${connected}event: content\ndata: {"type":"content","content":"☃"}\n\n`)
+      const pieces = Array.from(whole, (byte) => Uint8Array.of(byte))
+      const { make, state } = engine(200, "text/event-stream; charset=utf-8", [
+        [...pieces, bytes("event: conte")],
+        pieces
+      ])
+      const seen = yield* events(make).pipe(Stream.take(4), Stream.runCollect, Effect.fork, noDelay)
+      yield* TestClock.adjust("1 second")
+      const text = { _tag: "Text", text: "☃" } as const
+      assert.deepStrictEqual(Chunk.toReadonlyArray(yield* Fiber.join(seen)), [
+        { _tag: "Connected" },
+        text,
+        { _tag: "Reconnected" },
+        text
+      ])
+      assert.deepStrictEqual(state, { opened: 2, aborted: 2 })
+    })
+  )
+
+  it.effect("a page of HTML is none, and a refusal is what its status says", () =>
+    Effect.gen(function* () {
+      for (const [status, type, expected] of [
+        [200, "text/html", { _tag: "ResponseDecodeError", reason: "contentType" }],
+        [401, "text/html", { _tag: "Unauthorized" }],
+        [404, "text/plain", { _tag: "NotFound" }],
+        [400, "text/event-stream", { _tag: "BadRequest" }]
+      ] as const) {
+        const { make } = engine(status, type, [[]])
+        const error = yield* Effect.flip(Stream.runDrain(events(make)))
+        assert.deepInclude(error, { ...expected, operation: "sessionEvents", route: "/stream" })
+      }
+    })
+  )
+})
