@@ -13,11 +13,12 @@ import { rollup } from "rollup"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 
-const imports = `import { MixBrowser } from "@mix-effect/browser"
+/** Of `MixBrowser`, imported from the package's index, esbuild keeps every member, and with `layer` all of the sessions. */
+const imports = `import * as MixBrowser from "@mix-effect/browser/MixBrowser"
 import { MessagesService, SessionId } from "@mix-effect/core"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-const run = (program) => Effect.runPromise(Effect.provide(program, MixBrowser.layer())).then(console.log)
+const run = (program) => Effect.runPromise(Effect.provide(program, MixBrowser.layerMessages())).then(console.log)
 `
 
 /** What is aimed at: a page of 90 kB, 10 kB of it the SDK. */

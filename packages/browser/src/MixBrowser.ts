@@ -108,11 +108,12 @@ const makeMessages = (options: Options = {}) =>
   Engine.toServiceEffect(() => FetchEngine.make, options, platform(options))
 
 /**
- * `MessagesService` alone: a page that only reads and sends messages need not download what sessions take.
+ * `MessagesService` alone: a page that only reads and sends messages need not download what sessions take. Where esbuild bundles
+ * it, import the module as here: of a namespace that comes from the package's index it keeps every member.
  *
  * @example
  * import { MessagesService } from "@mix-effect/core"
- * import { MixBrowser } from "@mix-effect/browser"
+ * import * as MixBrowser from "@mix-effect/browser/MixBrowser"
  * import { Effect, Stream } from "effect"
  *
  * const program = Effect.gen(function* () {

@@ -236,7 +236,8 @@ export const run = (
         .map((row): string => row.id)
       return { emitted, pages, end: "end", walk, unread, restarted }
     }
-    if (interpretation._tag === "Stalled") return { emitted, pages, end: interpretation.reason, walk, unread: [], restarted }
+    if (interpretation._tag === "Stalled")
+      return { emitted, pages, end: interpretation.reason, walk, unread: [], restarted }
     if (interpretation._tag === "Rows") {
       const ids = interpretation.rows.map((row): string => row.id)
       for (const id of ids) emitted.push(id)
