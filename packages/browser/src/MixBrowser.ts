@@ -44,9 +44,12 @@ export interface Options extends MixConfig.Options {
   readonly waitWhileOffline?: boolean | undefined
 }
 
-const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
+const make = ({
+  waitWhileOffline = false,
+  ...options
+}: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
   Engine.toServiceEffect(() => FetchEngine.make, options, {
-    policy: (policy) => Retry.adapt(policy, options.waitWhileOffline ?? false),
+    policy: (policy) => Retry.adapt(policy, waitWhileOffline),
     explain: Hint.make(options)
   })
 
