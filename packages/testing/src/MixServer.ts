@@ -22,7 +22,8 @@ import {
   type Options,
   type RequestRecord,
   type Running,
-  StreamFault
+  StreamFault,
+  type StreamFrame
 } from "./internal/mixServer/model.ts"
 import * as Mux from "./internal/mixServer/mux.ts"
 import * as Node from "./internal/mixServer/node.ts"
@@ -183,6 +184,33 @@ export const serve = (options: Options = {}): Effect.Effect<Running, ListenError
   })
 
 let servers = 0
+
+/**
+ * A `streamFaults` that loses events at random. The same seed loses the same events.
+ *
+ * @example
+ * import { MixServer } from "@mix-effect/testing"
+ *
+ * export const server = MixServer.layer({
+ *   generation: "2026-02",
+ *   streamFaults: MixServer.loseEvents({ seed: 1, probability: 0.2 })
+ * })
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const loseEvents = (options: {
+  readonly seed: number | string
+  /** From 0 to 1. */
+  readonly probability: number
+  /** Events that are never lost. Default: `connected`. */
+  readonly keep?: ReadonlyArray<string>
+}): ((frame: StreamFrame) => StreamFault | undefined) => {
+  const random = Random.make(options.seed)
+  const { keep = ["connected"], probability } = options
+  return ({ event }) =>
+    !keep.includes(event) && random.integer(1_000_000) < probability * 1_000_000 ? StreamFault.Lose() : undefined
+}
 
 /**
  * `serve` as a layer.

@@ -10,6 +10,7 @@ import type { Json } from "./json.ts"
 import type { AgentRequest, NewMessage, ToolCall } from "./model.ts"
 import type { Step, ToolUse } from "./script.ts"
 import type { Row, Store } from "./store.ts"
+import { letWrite } from "./streams.ts"
 
 /** How a run ended. */
 export type Ending =
@@ -337,11 +338,11 @@ export const make = (options: {
             // Every run's own listener hears the events of all runs of its session.
             const times = event.isFinal === true ? 1 : (runs.get(sessionId)?.length ?? 1)
             for (let time = 0; time < times; time++) options.broadcast(sessionId, event)
-            // Lets the streams write.
-            return Effect.yieldNow()
+            return letWrite
           })
       }
       const fiber = yield* perform({ ...request, index: sends++ }, audience ?? toStreams, run).pipe(
+        Effect.tapDefect((cause) => Effect.logError("MixServer: the agent's script failed", cause)),
         Effect.ensuring(leave(sessionId, run)),
         // The reply to the request comes first.
         (effect) => Effect.zipRight(Effect.yieldNow(), effect),
