@@ -75,7 +75,7 @@ describe("types", () => {
 
   it("an agent is a function of the request, or a list of scripts", () => {
     expectTypeOf(MixAgent.echo).toEqualTypeOf<MixAgent.Agent>()
-    expectTypeOf(MixAgent.say).returns.toEqualTypeOf<MixAgent.Step>()
+    expectTypeOf(MixAgent.say("a")).toExtend<MixAgent.Step>()
     expectTypeOf<MixServer.Options["streamFaults"]>().toEqualTypeOf<
       ((frame: MixServer.StreamFrame) => MixServer.StreamFault | undefined) | undefined
     >()
