@@ -126,6 +126,14 @@ export const rateLimited = (
 export const fail = (error: string, again = error): Step => Step.Fail({ error, again })
 
 /**
+ * Ends the turn, and lets a callback of the session go on with a user row of its own. `complete` comes when the script ends.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const callback = (text: string): Step => Step.Callback({ text })
+
+/**
  * Names the finish reason of the last row. Default: `"end_turn"`.
  *
  * @since 0.2.0

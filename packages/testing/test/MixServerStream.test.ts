@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/TestClock"
@@ -317,6 +318,31 @@ describe("MixServer stream, behaviour", () => {
     })
   )
 
+  it.scoped("goes on after the end of a turn when a callback has something to say", () =>
+    Effect.gen(function* () {
+      const server = yield* serve({
+        generation: "2025-11-06",
+        agent: [[MixAgent.say("one"), MixAgent.callback("check"), MixAgent.say("two")]]
+      })
+      const stream = yield* openStream(server, sales)
+      yield* post(server, target, { text: "a" })
+      yield* stream.awaitEvent("complete")
+      assert.deepStrictEqual(stream.events(), [
+        "connected",
+        "user_message_created",
+        "content",
+        "user_message_created",
+        "content",
+        "complete"
+      ])
+      const { messages } = JSON.parse((yield* call(server, `/api/sessions/${sales}/export`)).body)
+      assert.deepStrictEqual(
+        messages.map(({ content, finishReason }: Record<string, string>) => `${content}:${finishReason}`),
+        ["a:stop", "one:end_turn", "check:stop", "two:end_turn"]
+      )
+    })
+  )
+
   it.scoped("attaches results, tokens and cost in Feb 2026", () =>
     Effect.gen(function* () {
       const server = yield* serve({
@@ -557,6 +583,62 @@ describe("MixAgent", () => {
         yield* server.awaitIdle
       }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
       assert.include(String(lines[0]), "the agent's script failed")
+    })
+  )
+})
+
+const pieces = FastCheck.array(FastCheck.string({ unit: "binary", minLength: 1, maxLength: 6 }), { maxLength: 4 })
+
+const steps: FastCheck.Arbitrary<MixAgent.Script> = FastCheck.array(
+  FastCheck.oneof(
+    pieces.map((all) => MixAgent.say(...all)),
+    pieces.map((all) => MixAgent.think(...all)),
+    FastCheck.record({ known: FastCheck.boolean(), isError: FastCheck.boolean() }).map((use) =>
+      MixAgent.call({ name: "bash", ...use }, { name: "edit", input: ["{", "}"] })
+    )
+  ),
+  { maxLength: 6 }
+)
+
+describe("MixServer runs", () => {
+  const generations = ["2025-09-25", "2025-09-26", "2025-10-10", "2025-11-06", "2026-02"] as const
+
+  it.scoped.each(generations)("of any script agree in events, rows and export: %s", (generation) =>
+    Effect.gen(function* () {
+      let script: MixAgent.Script = []
+      const server = yield* MixServer.serve({ generation, agent: () => script })
+      const check = (drawn: MixAgent.Script) =>
+        Effect.gen(function* () {
+          script = drawn
+          const id = yield* server.createSession()
+          const stream = yield* openStream(server, id)
+          if (generation === "2025-09-25") yield* post(server, `/stream/${id}/message`, { content: '{"text":"a"}' })
+          else yield* post(server, `/api/sessions/${id}/messages`, { text: "a" })
+          yield* stream.awaitEvent("complete")
+          const { body } = yield* call(server, `/api/sessions/${id}/messages`)
+          const rows: ReadonlyArray<{ id: string; role: string; assistantResponse?: string; reasoning?: string }> =
+            JSON.parse(body)
+          const assistants = rows.filter(({ role }) => role === "assistant")
+          const heard = (name: string) =>
+            stream
+              .frames()
+              .flatMap(({ data, event }) => (event === name ? [JSON.parse(data)] : []))
+              .map(({ content }) => content)
+              .join("")
+          assert.strictEqual(heard("content"), assistants.map((row) => row.assistantResponse ?? "").join(""))
+          assert.strictEqual(heard("thinking"), assistants.map((row) => row.reasoning ?? "").join(""))
+          const last = assistants.at(-1)
+          const done = JSON.parse(stream.frames().at(-1)?.data ?? "")
+          assert.deepStrictEqual([done.content, done.messageId], [last?.assistantResponse, last?.id])
+          const { messages } = JSON.parse((yield* call(server, `/api/sessions/${id}/export`)).body)
+          const reasons = messages.map(({ finishReason }: Record<string, string>) => finishReason)
+          assert.strictEqual(reasons.at(-1), "end_turn")
+          assert.isTrue(reasons.slice(0, -1).every((reason: string) => reason === "stop" || reason === "tool_use"))
+        }).pipe(Effect.scoped)
+      const count = process.env.MIX_TEST_LONG === undefined ? 8 : 200
+      yield* Effect.forEach(FastCheck.sample(steps, count), check, { discard: true })
+      const ids = yield* server.messages
+      assert.lengthOf(new Set(ids), ids.length)
     })
   )
 })

@@ -256,6 +256,14 @@ export const make = (options: {
             }
             if (traits.flattened) row.extras = { ...row.extras, ...step.usage }
           })
+        case "Callback":
+          return Effect.gen(function* () {
+            yield* finish(yield* started, stopReason)
+            const row = yield* append({ text: step.text })
+            yield* tellAll(events.userRow(row.id, step.text))
+            turn = undefined
+            yield* started
+          })
         case "Retitle":
           return Effect.sync(() => {
             const session = store.session(request.sessionId)
