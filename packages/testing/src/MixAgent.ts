@@ -126,6 +126,14 @@ export const rateLimited = (
 export const fail = (error: string, again = error): Step => Step.Fail({ error, again })
 
 /**
+ * Ends the turn, and lets a callback of the session go on with a user row of its own. `complete` comes when the script ends.
+ *
+ * @since 0.2.0
+ * @category steps
+ */
+export const callback = (text: string): Step => Step.Callback({ text })
+
+/**
  * Names the finish reason of the last row. Default: `"end_turn"`.
  *
  * @since 0.2.0
@@ -172,3 +180,38 @@ export const started: Step = Step.Started()
  * @category agents
  */
 export const echo: Agent = ({ text }) => [say(`You said: ${text}`)]
+
+const spoken = (text: string, step: (piece: string) => Step): Script =>
+  text.split(/(?<= )/).flatMap((word) => [pause("40 millis"), step(word)])
+
+/**
+ * A conversation to look at: it thinks, writes word by word, lists files with a tool, and asks for permission where a message
+ * speaks of deleting. It takes a few seconds by the `Clock`. Servers before October 10, 2025 cut it off after its first
+ * event, unless it is asked by their stream route.
+ *
+ * @since 0.2.0
+ * @category agents
+ */
+export const demo: Agent = ({ text }) => {
+  const isDeletion = /\b(delete|remove)\b/i.test(text)
+  const list: ToolUse = {
+    name: "Bash",
+    input: ['{"command":', '"ls -1"', "}"],
+    duration: "1 second",
+    result: "README.md\nreport.csv\n"
+  }
+  const remove: ToolUse = {
+    name: "Bash",
+    input: ['{"command":', '"rm report.csv"', "}"],
+    duration: "500 millis",
+    permission: { description: "Execute command: rm report.csv", path: "/data" }
+  }
+  return [
+    ...spoken("The user wants something done with the files here.", think),
+    ...spoken("Let me look at the files first.", say),
+    call(list),
+    ...(isDeletion ? [...spoken("I need your permission for this.", say), call(remove)] : []),
+    ...spoken(isDeletion ? "Done: report.csv is deleted." : `You said: ${text}`, say),
+    use({ inputTokens: 1200, outputTokens: 80, cost: 0.0048 })
+  ]
+}

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 
 /** A response as it came over the wire. */
 export interface Wire {
@@ -107,3 +108,86 @@ export const eventually = (condition: Effect.Effect<boolean>): Effect.Effect<voi
   Effect.async<void>((resume) => {
     setImmediate(() => resume(Effect.void))
   }).pipe(Effect.zipRight(condition), Effect.repeat({ until: (holds) => holds }), Effect.asVoid)
+
+/** A frame of a stream of events. */
+export interface Frame {
+  readonly id: number
+  readonly event: string
+  /** The JSON text. */
+  readonly data: string
+  readonly retry: number
+  readonly text: string
+}
+
+/** An open stream of events, as far as it was received. */
+export interface EventStream {
+  readonly response: Wire
+  /** The text so far. */
+  readonly text: () => string
+  readonly frames: () => ReadonlyArray<Frame>
+  readonly events: () => ReadonlyArray<string>
+  /** Waits for the first event of a name. */
+  readonly awaitEvent: (event: string, count?: number) => Effect.Effect<void>
+  /** How the response ended: as a whole, or with an error. */
+  readonly ended: Effect.Effect<"complete" | "cut">
+  readonly pause: Effect.Effect<void>
+  readonly resume: Effect.Effect<void>
+  readonly close: Effect.Effect<void>
+}
+
+const parseFrame = (text: string): Frame => {
+  const [, id, event, data, retry] = /^id: (\d+)\nevent: (\S+)\ndata: (.*)\nretry: (\d+)$/.exec(text) ?? []
+  if (event === undefined || data === undefined) throw new Error(`not a frame: ${text}`)
+  return { id: Number(id), event, data, retry: Number(retry), text: `${text}\n\n` }
+}
+
+/** Opens `/stream` for a session until the scope closes. */
+export const openStream = (
+  server: { readonly url: string },
+  sessionId: string
+): Effect.Effect<EventStream, NodeJS.ErrnoException, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.async<EventStream, NodeJS.ErrnoException>((resume) => {
+      const request = Http.get(`${server.url}/stream?sessionId=${encodeURIComponent(sessionId)}`, {
+        agent: false,
+        headers: { connection: "keep-alive" }
+      })
+      request.on("error", (error: NodeJS.ErrnoException) => resume(Effect.fail(error)))
+      request.on("response", (response) => {
+        let received = ""
+        let ending: "complete" | "cut" | undefined
+        response.setEncoding("utf8")
+        response.on("data", (chunk: string) => {
+          received += chunk
+        })
+        response.on("error", () => {})
+        response.on("close", () => {
+          ending = response.complete ? "complete" : "cut"
+        })
+        const frames = () => received.split("\n\n").slice(0, -1).map(parseFrame)
+        const events = () => frames().map(({ event }) => event)
+        resume(
+          Effect.succeed({
+            response: {
+              status: response.statusCode ?? 0,
+              names: response.rawHeaders.filter((_, index) => index % 2 === 0),
+              headers: Object.fromEntries(
+                Object.entries(response.headers).map(([name, value]) => [name, String(value)])
+              ),
+              body: ""
+            },
+            text: () => received,
+            frames,
+            events,
+            awaitEvent: (event, count = 1) =>
+              eventually(Effect.sync(() => events().filter((other) => other === event).length >= count)),
+            ended: Effect.map(eventually(Effect.sync(() => ending !== undefined)), () => ending ?? "cut"),
+            pause: Effect.sync(() => response.pause()),
+            resume: Effect.sync(() => response.resume()),
+            close: Effect.sync(() => request.destroy())
+          })
+        )
+      })
+    }),
+    (stream) => stream.close
+  ).pipe(Effect.tap((stream) => stream.awaitEvent("connected").pipe(Effect.raceFirst(stream.ended))))

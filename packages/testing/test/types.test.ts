@@ -1,10 +1,10 @@
 /** Types are checked by the compiler (`tsc -p tsconfig.check.json`), which reads this file; running it shows little. */
 import { describe, expectTypeOf, it } from "@effect/vitest"
 import { type MessagesService, NotFound, ReplyPending, type SendMessageRequest, type SessionId } from "@mix-effect/core"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { FaultServer, MessagesTest, MixServer } from "../src/index.ts"
+import { FaultServer, MessagesTest, MixAgent, MixServer } from "../src/index.ts"
 
 /** Never run: it has to compile, and not to where it says so. */
 const compile = (_body: () => unknown) => {}
@@ -71,6 +71,28 @@ describe("types", () => {
     expectTypeOf<MixServer.Fault>().toExtend<Parameters<typeof match>[0]>()
     // @ts-expect-error: IgnoreLimit is left out
     compile(() => MixServer.Fault.$match(cases))
+  })
+
+  it("an agent is a function of the request, or a list of scripts", () => {
+    expectTypeOf(MixAgent.echo).toEqualTypeOf<MixAgent.Agent>()
+    expectTypeOf(MixAgent.say("a")).toExtend<MixAgent.Step>()
+    expectTypeOf<MixServer.Options["streamFaults"]>().toEqualTypeOf<
+      ((frame: MixServer.StreamFrame) => MixServer.StreamFault | undefined) | undefined
+    >()
+    compile(() => [
+      MixServer.serve({
+        generation: "2026-02",
+        agent: ({ text }, server) => [MixAgent.perform(server.closeStreams()), MixAgent.say(text)]
+      }),
+      MixServer.serve({ agent: [[MixAgent.say("a")], [MixAgent.fail("b")]] }),
+      MixServer.serve({ streamFaults: () => MixServer.StreamFault.Drop({ bytes: 3 }) }),
+      // @ts-expect-error: a script is a list of steps
+      MixServer.serve({ agent: ["Hello"] }),
+      // @ts-expect-error: an effect of a script cannot fail
+      MixAgent.perform(Effect.fail("no")),
+      // @ts-expect-error: a status of Go's router
+      MixServer.serve({ redirectStatus: 302 })
+    ])
   })
 
   it("what a running server shows cannot be changed", () => {

@@ -74,10 +74,14 @@ const bytesOf = ({ body }: HttpServerResponse.HttpServerResponse): Uint8Array =>
 const streamOf = ({ body }: HttpServerResponse.HttpServerResponse): EventStream | undefined =>
   body._tag === "Raw" && body.body instanceof EventStream ? body.body : undefined
 
-const headersOf = (response: HttpServerResponse.HttpServerResponse): Record<string, string | number> => {
+const headersOf = (
+  response: HttpServerResponse.HttpServerResponse,
+  keepAlive: boolean
+): Record<string, string | number> => {
   const headers: Record<string, string | number> = {}
   for (const [name, value] of Object.entries(response.headers)) {
-    if (name !== "content-length") headers[canonical(name)] = value
+    // What a handler says of a connection that the client wants closed does not count.
+    if (name !== "content-length" && (keepAlive || name !== "connection")) headers[canonical(name)] = value
   }
   return headers
 }
@@ -86,12 +90,12 @@ const hasNoBody = (status: number) => status === 204 || status === 304
 
 const respond = (target: Http.ServerResponse, response: HttpServerResponse.HttpServerResponse, cutAfter?: number) => {
   const body = bytesOf(response)
-  const headers = headersOf(response)
+  const headers = headersOf(response, target.shouldKeepAlive)
   if (!hasNoBody(response.status)) {
     if (body.length > maxUnchunked && cutAfter === undefined) headers["Transfer-Encoding"] = "chunked"
     else headers["Content-Length"] = body.length
   }
-  // Go says nothing about a connection it keeps.
+  // Go says nothing of its own about a connection it keeps.
   if (target.shouldKeepAlive) target.removeHeader("Connection")
   target.writeHead(response.status, headers)
   if (cutAfter === undefined) target.end(body)
@@ -111,7 +115,7 @@ const respondRaw = (
   end: () => void
 ) => {
   const body = bytesOf(response)
-  const headers = headersOf(response)
+  const headers = headersOf(response, false)
   headers.Date = new Date().toUTCString()
   if (version === "1.1") headers.Connection = "close"
   if (!hasNoBody(response.status) && (version === "1.1" || body.length <= maxUnchunked)) {
@@ -125,7 +129,10 @@ const respondRaw = (
 
 const stream = (target: Http.ServerResponse, response: HttpServerResponse.HttpServerResponse, body: EventStream) =>
   Effect.suspend(() => {
-    target.writeHead(response.status, { ...headersOf(response), "Transfer-Encoding": "chunked" })
+    target.writeHead(response.status, {
+      ...headersOf(response, target.shouldKeepAlive),
+      "Transfer-Encoding": "chunked"
+    })
     target.flushHeaders()
     return body.open({
       write: (bytes) => target.write(bytes),

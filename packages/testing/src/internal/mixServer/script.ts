@@ -76,6 +76,7 @@ export type Step = Data.TaggedEnum<{
   Emit: { readonly event: string; readonly data: Json }
   RateLimited: { readonly attempt: number; readonly maxAttempts: number; readonly retryAfter: number }
   Use: { readonly usage: Usage }
+  Callback: { readonly text: string }
   Retitle: { readonly title: string }
   Stop: { readonly reason: string }
   Fail: { readonly error: string; readonly again: string }

@@ -10,7 +10,7 @@ import { EventStream } from "./eventStream.ts"
 import * as Events from "./events.ts"
 import * as Reply from "./reply.ts"
 import type { Store } from "./store.ts"
-import type { Stream, Streams } from "./streams.ts"
+import { letWrite, type Stream, type Streams } from "./streams.ts"
 
 const heartbeatEvery = "45 seconds"
 /** Messages that a stream of Sept 25, 2025 keeps while it works on one. */
@@ -41,7 +41,7 @@ export const make = (options: {
       const tell = (event: Events.Event) =>
         Effect.zipRight(
           Effect.sync(() => stream.send(event)),
-          Effect.yieldNow()
+          letWrite
         )
       const decoded = decode(new TextEncoder().encode(content), "MessageContent", messageFields, "lenient")
       if (Either.isLeft(decoded)) return false

@@ -1,7 +1,14 @@
+import * as Effect from "effect/Effect"
 import type { StreamWriter } from "./eventStream.ts"
 import type { Event } from "./events.ts"
 import { marshal } from "./json.ts"
 import type { StreamFault, StreamFrame } from "./model.ts"
+
+/** Lets sockets write: they do so between the turns of the event loop, of which Effect's own yield leaves none. */
+export const letWrite: Effect.Effect<void> = Effect.async((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
 
 /** How a stream is configured; `faults` may change while it is open. */
 export interface StreamOptions {
