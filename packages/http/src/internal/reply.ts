@@ -17,7 +17,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
-import type { EngineError, Reply } from "../Engine.ts"
+import type { Body, EngineError, Reply } from "../Engine.ts"
 import * as RetryAfter from "./retryAfter.ts"
 
 export interface Expectation<A, Pending> {
@@ -29,7 +29,7 @@ export interface Expectation<A, Pending> {
   /** Takes secrets out of what the server wrote. */
   readonly scrub: (text: string) => string
   /** Ends the reading of a body that adds little: what went wrong is known by the status, or by the content type. */
-  readonly briefly: <B, E>(reading: Effect.Effect<B, E>) => Effect.Effect<B, E>
+  readonly briefly: (reading: Effect.Effect<Body, EngineError>) => Effect.Effect<Body, EngineError>
   /** What a body comes to that could not be read to its end. */
   readonly onBroken: (error: EngineError) => GetHistoryError
 }
