@@ -42,8 +42,13 @@ const maxKeptBytes = 2048
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-/** The beginning of what a server wrote, which may be a book. */
-const keep = (text: string) => decoder.decode(encoder.encode(text.slice(0, maxKeptBytes)).subarray(0, maxKeptBytes))
+/** The beginning of what a server wrote, which may be a book. No character is cut. */
+const keep = (text: string): string => {
+  const bytes = encoder.encode(text.slice(0, maxKeptBytes))
+  let end = Math.min(bytes.length, maxKeptBytes)
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
+  return decoder.decode(bytes.subarray(0, end))
+}
 
 type Kind = "json" | "html" | "text" | "other" | "none"
 
@@ -88,7 +93,8 @@ const serverMessage = (json: unknown, scrub: (text: string) => string): ServerMe
   const { code, message, type } = error as Record<string, unknown>
   if (typeof message !== "string" && typeof type !== "string") return undefined
   return {
-    ...(typeof code === "number" && { code }),
+    // A secret may consist of digits.
+    ...(typeof code === "number" && scrub(String(code)) === String(code) && { code }),
     ...(typeof message === "string" && { message: keep(scrub(message)) }),
     ...(typeof type === "string" && { type: keep(scrub(type)) })
   }

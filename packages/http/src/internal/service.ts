@@ -38,8 +38,8 @@ interface Call<A, Pending> extends Pick<Reply.Expectation<A, Pending>, "accepted
   readonly route: string
   readonly path: string
   readonly body?: string
-  /** What must not come back in an error, besides credentials. */
-  readonly secrets?: ReadonlyArray<string>
+  /** The text of a message, which must not come back in an error. */
+  readonly message?: string
 }
 
 export const make = <R>(
@@ -56,8 +56,7 @@ export const make = <R>(
     const telemetry = Telemetry.make({ address: hostname, port }, config.tracePropagation)
     const budget = new Retry.Budget(telemetry.budget)
     const credentials = Object.values(config.headers).map(Redacted.value)
-    const secrets = [...credentials, ...credentials.map((value) => value.replace(/^[\w-]+ +/, ""))]
-    const scrubCredentials = Scrub.make(secrets)
+    const scrubCredentials = Scrub.make(credentials)
     const headersOfReads = {
       accept: "application/json",
       ...Object.fromEntries(Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)]))
@@ -74,7 +73,7 @@ export const make = <R>(
         ? ({ method: "GET", url, headers: headersOfReads } as const)
         : ({ method: "POST", url, headers: headersOfWrites, body } as const)
       const target = { method: request.method, route: call.route, url }
-      const scrub = call.secrets === undefined ? scrubCredentials : Scrub.make([...secrets, ...call.secrets])
+      const scrub = call.message === undefined ? scrubCredentials : Scrub.make(credentials, call.message)
 
       const attemptWithin = (deadline: Duration.Duration) => (number: number, remaining: Duration.Duration) =>
         telemetry.attempt(target, number, ({ elapsed, onStatus, span }) => {
@@ -158,7 +157,7 @@ export const make = <R>(
           route: sessionRoute,
           path: sessionPath(id),
           body: JSON.stringify(body),
-          secrets: [request.text],
+          message: request.text,
           accepted: () => new ReplyPending({ operation: "send" }),
           decode: decodeMessage
         })
