@@ -45,11 +45,14 @@ export interface Options extends MixConfig.Options {
   readonly waitWhileOffline?: boolean | undefined
 }
 
-const make = (options: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
+const make = ({
+  waitWhileOffline = false,
+  ...options
+}: Options = {}): Effect.Effect<Service, ConfigError.ConfigError> =>
   Effect.gen(function* () {
     const service = yield* Engine.toService(yield* FetchEngine.make, options)
     const policyAtBuild = yield* RetryPolicy
-    const adapt = Retry.adapt(policyAtBuild, options.waitWhileOffline ?? false)
+    const adapt = Retry.adapt(policyAtBuild, waitWhileOffline)
     const explain = Hint.make(options)
     return MessagesService.make({
       getHistory: (request) => Effect.mapError(adapt(service.getHistory(request)), explain),

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import {
@@ -16,6 +17,7 @@ import {
   NotFound,
   type Operation,
   type Outcome,
+  printable,
   RateLimited,
   ReplyPending,
   RequestTimeout,
@@ -69,7 +71,7 @@ const operations: ReadonlyArray<Operation> = ["getHistory", "listSession", "send
 const long = "x".repeat(10_000)
 
 /** One error of each tag with all fields set, and the longest texts. */
-const full = (operation: Operation): ReadonlyArray<MixError> => {
+const full = (operation: Operation, long = "x".repeat(10_000)): ReadonlyArray<MixError> => {
   const common = { operation, retryAfter: Duration.hours(20_000), outcome: "unknown", cursor } as const
   const exchange = { ...common, attempts: 4, elapsed: Duration.millis(1234.5), budgetExhausted: true } as const
   const error = { code: 500, message: long, type: long }
@@ -139,6 +141,44 @@ describe("MixError", () => {
       }
     })
 
+    it("159 is one printable line, whatever the server wrote, and no character is cut", () => {
+      const hostile = FastCheck.array(
+        FastCheck.constantFrom(
+          ..."ab \u001b\u0007\u0000\r\n\t\u007f\u0085\u009b\u2028\u2029\u200b\u200e\u200f\u202e\u2066\u2069\ufeff\u00ad\u3164",
+          ..."\u034f\u115f\ufffe\ue000\ud800\udc00",
+          "\u001b[31m",
+          "\u001b]8;;http://evil.example\u0007",
+          "\u{1f600}",
+          "\u{e0041}",
+          "\u{fffff}",
+          "\u{1f468}\u200d\u{1f469}"
+        ),
+        { minLength: 1, maxLength: 400 }
+      ).map((parts) => parts.join(""))
+      const forbidden =
+        /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\p{Co}\p{Noncharacter_Code_Point}\p{Default_Ignorable_Code_Point}]/u
+      FastCheck.assert(
+        FastCheck.property(hostile, FastCheck.constantFrom(...operations), (text, operation) => {
+          for (const error of full(operation, text)) {
+            assert.notMatch(error.message, forbidden, error._tag)
+            assert.isBelow(error.message.length, 300, error._tag)
+          }
+          assert.strictEqual(printable(printable(text)), printable(text))
+        }),
+        { numRuns: process.env.MIX_TEST_LONG === undefined ? 100 : 10_000 }
+      )
+    })
+
+    it("159 shows what is visible of a text", () => {
+      const error = new BadRequest({
+        operation: "send",
+        error: { message: "no \u001b[31mred\u001b[0m\r\nline\u2028 \u202eevil\u202c \u200bname" }
+      })
+      assert.strictEqual(error.message, "send: the server refused the request (400, no  [31mred [0m line  evil name)")
+      const emoji = new BadRequest({ operation: "send", error: { message: "\u{1f600}".repeat(200) } })
+      assert.match(emoji.message, /^send: the server refused the request \(400, (\u{1f600})+\.\.\.$/u)
+    })
+
     it("keeps its advice when the server's text is cut", () => {
       const error = new RateLimited({
         operation: "getHistory",
@@ -149,7 +189,7 @@ describe("MixError", () => {
     })
 
     it.each<[MixError, string]>([
-      [minimal().InvalidRequest, "getHistory: limit must be an integer from 1 to 1000, not NaN"],
+      [minimal().InvalidRequest, "getHistory: limit must be an integer from 1 to 1000, but is NaN"],
       [
         new BadRequest({ operation: "send", error: { code: 400, message: "Message cannot be empty", type: "x" } }),
         "send: the server refused the request (400, Message cannot be empty)"
@@ -361,7 +401,7 @@ describe("MixError", () => {
 
   describe("as JSON", () => {
     const Json = Schema.parseJson(MixError)
-    const cases = [...all, ...operations.flatMap(full)]
+    const cases = [...all, ...operations.flatMap((operation) => full(operation))]
 
     it.effect("comes back as an equal instance of its class, with all that it can tell", () =>
       Effect.gen(function* () {

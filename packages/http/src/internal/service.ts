@@ -48,6 +48,7 @@ export const make = <R>(
 ): Effect.Effect<Service, ConfigError.ConfigError, R> =>
   Effect.gen(function* () {
     const config = yield* MixConfig.make(options)
+    yield* MixConfig.warnOfPlainText(config)
     const engine = yield* makeEngine(config)
     const policyAtBuild = yield* RetryPolicy.RetryPolicy
     const { hostname, port: given, protocol } = config.url
