@@ -251,24 +251,21 @@ const carriesCredentials = ({ headers }: MixConfig) =>
   Object.keys(headers).some((name) => /^(authorization|cookie|(.*[-_])?(api-?key|token|secret))$/.test(name))
 
 /**
- * Logs a warning where credentials leave this machine without encryption: to the server, and where requests go through a
- * proxy, to the proxy. Every layer calls it once for its server (`Engine.toService` does); one that chooses a proxy calls it
+ * Logs a warning where credentials go over the network, or to a proxy, without encryption. Every layer calls it once for its server (`Engine.toService` does); one that chooses a proxy calls it
  * once more with the proxy's url, which adds a warning only where there was none for the server.
  *
  * @since 0.2.0
  * @category logging
  */
 export const warnOfPlainText = (config: MixConfig, proxy?: URL): Effect.Effect<void> => {
-  const isPlain = (url: URL) => url.protocol === "http:" && !isLoopback(url)
-  const serverIsPlain = isPlain(config.url)
+  const { host, protocol } = config.url
   // What goes to https through a proxy is encrypted all the way.
-  const proxyIsPlain = proxy !== undefined && !serverIsPlain && config.url.protocol === "http:" && isPlain(proxy)
-  if (!carriesCredentials(config) || !(proxy === undefined ? serverIsPlain : proxyIsPlain)) return Effect.void
-  const warning =
-    proxy === undefined
-      ? `Credentials go to ${config.url.host} without encryption: the server url begins with http://`
-      : `Credentials go to the proxy ${proxy.host} without encryption: the server url begins with http://`
-  return Effect.catchAllDefect(Effect.logWarning(warning), () => Effect.void) // of a logger that throws
+  const isPlain = protocol === "http:" && isLoopback(config.url) === (proxy !== undefined)
+  if (!isPlain || !carriesCredentials(config)) return Effect.void
+  const warning = `Credentials go to ${proxy === undefined ? host : `the proxy ${proxy.host}`} without encryption`
+  return Effect.logWarning(`${warning}: the server url begins with http://`).pipe(
+    Effect.catchAllDefect(() => Effect.void) // of a logger that throws
+  )
 }
 
 /** Deno's words name the variable and the permission; others may hold values. */

@@ -473,8 +473,9 @@ describe("29 credentials without encryption", () => {
       assert.deepStrictEqual(yield* warnings({ serverUrl: "http://mix.example", bearerToken }, proxy), [])
       assert.deepStrictEqual(yield* warnings({ serverUrl: "https://mix.example", bearerToken }, proxy), [])
       assert.deepStrictEqual(yield* warnings({ serverUrl: "http://localhost:8088" }, proxy), [])
+      // Wherever it runs, it may send them on.
       const near = new URL("http://127.0.0.1:3128")
-      assert.deepStrictEqual(yield* warnings({ serverUrl: "http://localhost:8088", bearerToken }, near), [])
+      assert.lengthOf(yield* warnings({ serverUrl: "http://localhost:8088", bearerToken }, near), 1)
     })
   )
 
