@@ -251,8 +251,9 @@ const carriesCredentials = ({ headers }: MixConfig) =>
   Object.keys(headers).some((name) => /^(authorization|cookie|(.*[-_])?(api-?key|token|secret))$/.test(name))
 
 /**
- * Logs a warning where credentials go over the network, or to a proxy, without encryption. Every layer calls it once for its server (`Engine.toService` does); one that chooses a proxy calls it
- * once more with the proxy's url, which adds a warning only where there was none for the server.
+ * Logs a warning where credentials go over the network, or to a proxy, without encryption. Every layer calls it once for its
+ * server (`Engine.toService` does). A layer that chooses a proxy calls it again with the proxy's url; that warns only if the
+ * server is loopback, since of any other it has warned.
  *
  * @since 0.2.0
  * @category logging
