@@ -69,7 +69,7 @@ type Step =
   | { readonly _tag: "Search"; readonly search: Search.Search }
   /**
    * Answers whose rows may have arrived before rows that are known. `more`: what follows them is asked for; `rest`: nothing
-   * seemed to follow; `again`: nothing followed, so the first of them is asked for again.
+   * seemed to follow; `again`: nothing followed, so their end is looked at once more.
    */
   | { readonly _tag: "Hold"; readonly answers: ReadonlyArray<Answer<Row>>; readonly next: "more" | "rest" | "again" }
 
@@ -185,8 +185,7 @@ export const request = ({ place, run }: Walk): Request => {
       return Search.request(run.step.search)
     case "Hold": {
       const { answers, next } = run.step
-      const { request, rows } = (next === "again" ? answers[0] : lastOf(answers)) as Answer<Row>
-      if (next === "again") return request
+      const { request, rows } = lastOf(answers) as Answer<Row>
       const end = request.offset + rows.length
       return { offset: next === "rest" ? end : Math.max(0, end - Math.max(overlapOf(run), rows.length >> 2)), limit: maxLimit }
     }
@@ -408,10 +407,17 @@ const hold = <A extends Row>(place: Place.Place, before: Run, answer: Answer<A>)
   const seen = answer.rows.filter(({ id }) => ids.has(id)).length
   const step = (answers: ReadonlyArray<Answer<A>>, next: "more" | "rest" | "again", run = before) =>
     again(place, run, answers.length === 0 ? read : { _tag: "Hold", answers, next })
-  if (answer.rows.length === 0) return step(held, "again")
+  if (answer.rows.length === 0) return next === "again" ? step(held.slice(0, -1), "more") : step(held, "again")
+  if (next === "again") {
+    const last = lastOf(held) as Answer<A>
+    const end = last.request.offset + last.rows.length
+    const isSame = lastOf(answer.rows)?.id === lastOf(last.rows)?.id && answer.request.offset + answer.rows.length === end
+    if (isSame) return release(place, before, held)
+  }
   // Where the list moved away from what was held last, that is of no use any more.
   if (held.length > 0 && seen === 0) return next === "rest" ? step(held, "more") : step(held.slice(0, -1), "more")
-  if (seen === answer.rows.length) return step(held, "rest")
+  // The list moved, or the answer was cut. What follows stands behind this.
+  if (seen === answer.rows.length) return step([...held, answer], "rest")
   // Holding more is as good as giving more.
   const run = { ...before, idle: before.idle - 1 }
   const more = [...held, answer]
@@ -436,21 +442,9 @@ const release = <A extends Row>(
   return { _tag: "Rows", walk, rows: given }
 }
 
-/** The list ended behind what is held. If it still begins as it did, nothing moved meanwhile. */
-const releaseAtEnd = <A extends Row>(
-  place: Place.Place,
-  run: Run,
-  { rows }: Answer<A>,
-  held: ReadonlyArray<Answer<A>>
-): Interpretation<A> => {
-  const first = held[0]?.rows ?? []
-  const isSame = rows.length > 0 && rows.every(({ id }, index) => first[index] === undefined || first[index]?.id === id)
-  return isSame ? release(place, run, held) : again(place, run)
-}
-
 /**
  * Whether the server ignores `offset`. Two pages that start with the same row make it likely, and the page at offset 0 is
- * asked for. If that starts with the row as well, it does. If that holds a row that was never seen, rows had arrived, and it
+ * asked for. If that starts with the row as well, it does. If that holds the row where it was found, or rows had arrived, it
  * does not. Else a doubt is left, and too many doubts before there is a new row are proof.
  */
 const checkOffset = (before: Walk, run: Run, { request: asked, rows }: Answer<Row>): Interpretation<never> | undefined => {
@@ -463,16 +457,17 @@ const checkOffset = (before: Walk, run: Run, { request: asked, rows }: Answer<Ro
   if (before.run.ignoresOffset === "probing") {
     const suspect = lastOf(before.run.pageStarts)
     if (head.id === suspect?.id) return proven()
-    const isClear =
-      rows.some(({ id }) => Window.rankOf(place.recent, id) === undefined) ||
-      (suspect !== undefined && rows[suspect.offset]?.id === suspect.id)
+    const hasArrived =
+      before.run.pageStarts.every(({ id }) => id !== head.id) &&
+      rows.some(({ id }) => Window.rankOf(place.recent, id) === undefined)
+    const isClear = hasArrived || (suspect !== undefined && rows[suspect.offset]?.id === suspect.id)
     if (isClear) return again(place, { ...run, ignoresOffset: "no", doubts: 0 }, run.step)
     const pageStarts = run.pageStarts.filter(({ id }) => id !== suspect?.id)
     return again(place, { ...run, ignoresOffset: "unknown", doubts: run.doubts + 1, pageStarts }, run.step)
   }
   const alike = before.run.pageStarts.some(({ id, offset }) => id === head.id && offset !== asked.offset)
   if (!alike || asked.offset === 0) return undefined
-  return run.doubts === maxDoubts ? proven() : again(place, { ...run, ignoresOffset: "probing" }, run.step)
+  return run.doubts === maxDoubts ? stall({ place, run }, "repeatedPages") : again(place, { ...run, ignoresOffset: "probing" }, run.step)
 }
 
 /** Says what an answer means. */
@@ -501,9 +496,6 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
     duplicatesDropped: Math.max(0, known.count - planned),
     tiesReordered: known.inversions + known.displaced.length
   })
-  if (step._tag === "Hold" && step.next === "again") {
-    return releaseAtEnd(place, counted, answer, step.answers as ReadonlyArray<Answer<A>>)
-  }
   const isNew = known.last < rows.length - 1 || known.displaced.length > 0
   if (known.count > 0) {
     if (isNew) {
