@@ -482,6 +482,8 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
     openUntil: before.run.openUntil ?? answer.answeredAt + openFor,
     longest: Math.max(before.run.longest, rows.length),
     ignoresLimit: before.run.ignoresLimit || rows.length > asked.limit,
+    // No offset is empty to a server that ignores them.
+    ignoresOffset: rows.length === 0 ? "no" : before.run.ignoresOffset,
     pageStarts: [...before.run.pageStarts.filter(({ offset }) => offset !== asked.offset), ...start],
     idle: before.run.idle + 1,
     stats: { ...before.run.stats, requests: before.run.stats.requests + 1 }
