@@ -26,12 +26,11 @@ import {
   Unauthorized,
   UnexpectedStatus
 } from "../src/index.ts"
-import * as Cursor from "../src/internal/cursor.ts"
-import * as Walk from "../src/internal/walk.ts"
+import * as Cursor from "../src/internal/history/cursor.ts"
+import * as Place from "../src/internal/history/place.ts"
+import * as Window from "../src/internal/history/window.ts"
 
-const cursor: HistoryCursor = Cursor.fromWalk(
-  Walk.judge(Walk.start(2), { offset: 0, limit: 2 }, [{ id: "a" }, { id: "b" }]).walk
-)
+const cursor: HistoryCursor = Cursor.fromPlace({ ...Place.start, position: 2, recent: Window.make(["a", "b"]) })
 
 const stats = { requests: 3, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
 

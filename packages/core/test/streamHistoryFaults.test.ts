@@ -106,7 +106,7 @@ describe("streamHistory, when something goes wrong", () => {
         const from = first.error?.cursor as HistoryCursor
         const second = yield* collect(history.streamHistory({ pageSize: 10, from }))
         const emitted = [...first.emitted, ...second.emitted]
-        assert.deepStrictEqual(Model.audit(began, server.ids(), emitted), Model.flawless)
+        assert.deepStrictEqual(Model.audit(began, server, emitted), Model.flawless)
       })
     )
 
