@@ -57,22 +57,13 @@ export const report = (folder: string, reports: string, write: boolean): Readonl
         mainEntryPointFilePath: entry,
         compiler: {
           overrideTsconfig: {
-            compilerOptions: {
-              target: "ES2022",
-              module: "NodeNext",
-              lib: ["ES2022", "DOM", "DOM.Iterable"],
-              skipLibCheck: true,
-              types: name === "node" || name === "testing" ? ["node"] : []
-            },
+            compilerOptions: { target: "ES2022", module: "NodeNext", types: ["node"], skipLibCheck: true },
             files: [entry]
           }
         },
         // What is not exported is part of a report too: the fields of a class of `Schema` stand there.
         apiReport: {
-          enabled: true,
-          reportFolder: reports,
-          reportTempFolder: temporary,
-          reportFileName: name,
+          ...{ enabled: true, reportFolder: reports, reportTempFolder: temporary, reportFileName: name },
           includeForgottenExports: true
         },
         newlineKind: "lf",

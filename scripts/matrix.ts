@@ -1,7 +1,7 @@
 // Uses the packages outside the workspace: installed with npm beside the newest Effect of the peer ranges and with pnpm beside
 // the oldest, a program on all of them is type-checked by old and new compilers and run by `import` and `require`; a page is
 // bundled, and run where there is nothing of Node.
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { MixServer } from "@mix-effect/testing"
@@ -32,7 +32,7 @@ const pageBudget = 88_000
 const config = (name: string) => ["--config", join(root, "scripts/matrix", `${name}.config.mjs`)]
 
 /** Each writes the page, for browsers, to a file of its name in `bundles`. */
-const bundlers = {
+const bundlers: Record<string, ReadonlyArray<string>> = {
   esbuild: ["out/page.js", "--bundle", "--minify", "--format=esm", "--outfile=bundles/esbuild.mjs"],
   rollup: [...config("rollup"), "--silent"],
   vite: ["build", ...config("vite"), "--logLevel", "error", "--emptyOutDir", "false"]
@@ -50,9 +50,7 @@ const compile = async (folder: string, version: string) => {
   try {
     await run(folder, "node", [join("node_modules", `typescript-${version}`, "bin/tsc"), "--pretty", "false"])
   } catch (error) {
-    const lines = String(error)
-      .split("\n")
-      .filter((line) => /(^|: )error TS\d+/.test(line))
+    const lines = String(error).match(/^.*\berror TS\d+.*$/gm) ?? []
     const others = lines.filter((line) => !/node_modules\/(effect|@effect\/platform)\/dist\/\S+ error/.test(line))
     if (version !== compilers[0] || lines.length === 0 || others.length > 0) throw error
   }
@@ -67,8 +65,8 @@ const required = async (folder: string) => {
 }
 
 /** Bundles, and runs the page where there is no `process`, no `eval` and no package to import. */
-const bundle = async (folder: string, name: keyof typeof bundlers, serverUrl: string) => {
-  await run(folder, join(root, "node_modules/.bin", name), bundlers[name])
+const bundle = async (folder: string, name: string, serverUrl: string) => {
+  await run(folder, join(root, "node_modules/.bin", name), bundlers[name] ?? [])
   const code = readFileSync(join(folder, "bundles", `${name}.mjs`), "utf8")
   // Vite puts something empty where a module of Node was asked for.
   const foreign = /["']node:\w+["']|__vite-browser-external|\b(from|import) ?["'][^"']+["']/.exec(code)
@@ -92,9 +90,7 @@ const writeProject = (folder: string, name: keyof typeof managers, tarballs: Rea
     devDependencies: { "@types/node": "20", ...Object.fromEntries(typescripts) }
   })
   write("tsconfig.json", { compilerOptions, files: ["program.ts", "page.ts"] })
-  for (const file of ["program.ts", "page.ts", "page.mjs"]) {
-    copyFileSync(join(root, "scripts/matrix", file), join(folder, file))
-  }
+  cpSync(join(root, "scripts/matrix"), folder, { recursive: true })
 }
 
 /** The ranges of all packages, which are the same. */
@@ -132,15 +128,10 @@ export const matrix = async (folder: string, tarballs: ReadonlyArray<Tarball>): 
     const [file = "", ...args] = managers[name].install
     const cells: Record<string, string> = { install: await cell(`${name} install`, run(at, file, args)) }
     if (cells.install === "FAILED") return cells
-    for (const peer of Object.keys(peersOf(tarballs))) {
-      cells[peer] = readJson(at, "node_modules", peer, "package.json").version
-    }
-    for (const version of compilers)
-      cells[`TypeScript ${version}`] = await cell(`${name}, ${version}`, compile(at, version))
+    for (const peer in peersOf(tarballs)) cells[peer] = readJson(at, "node_modules", peer, "package.json").version
+    for (const tsc of compilers) cells[`TypeScript ${tsc}`] = await cell(`${name}, ${tsc}`, compile(at, tsc))
     cells.require = await cell(`${name}, require`, required(at))
-    for (const bundler of ["esbuild", "rollup", "vite"] as const) {
-      cells[bundler] = await cell(`${name}, ${bundler}`, bundle(at, bundler, server.url))
-    }
+    for (const one in bundlers) cells[one] = await cell(`${name}, ${one}`, bundle(at, one, server.url))
     return cells
   }
   const [npm, pnpm] = await Promise.all([row("npm"), row("pnpm")])

@@ -3,7 +3,7 @@
 // source maps lead, which Effect is served, or what a module costs that is loaded and not used: that is checked here.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import * as esbuild from "esbuild"
 import { rollup } from "rollup"
 import semver from "semver"
@@ -38,12 +38,10 @@ const brokenMaps = ({ folder }: Tarball): ReadonlyArray<string> => {
   const actual = filesBelow(folder)
   const outputs = [...actual].filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file))
   return outputs.flatMap((file) => {
-    const url = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(readFileSync(join(folder, file), "utf8"))?.[1]
-    if (url === undefined) return [`${file} names no source map`]
-    const { sourceRoot = "", sources }: { sourceRoot?: string; sources: Array<string> } = readJson(
-      ...[folder, dirname(file), url]
-    )
-    return sources
+    if (!readFileSync(join(folder, file), "utf8").includes(`//# sourceMappingURL=${basename(file)}.map`))
+      return [`${file} does not name its source map`]
+    const { sourceRoot = "", sources } = readJson(folder, `${file}.map`)
+    return (sources as ReadonlyArray<string>)
       .filter((source) => !actual.has(join(dirname(file), sourceRoot, source)))
       .map((source) => `the map of ${file} leads to ${source}, which is not there`)
   })
@@ -52,29 +50,24 @@ const brokenMaps = ({ folder }: Tarball): ReadonlyArray<string> => {
 const wrongFields = ({ id, manifest }: Tarball): ReadonlyArray<string> => {
   const url = "git+https://github.com/mix-effect/mix-effect.git"
   const expected = {
-    license: "MIT",
-    type: "module",
-    sideEffects: false,
-    engines: { node: readJson(root, "package.json").engines.node },
+    ...{ license: "MIT", type: "module", sideEffects: false, engines: readJson(root, "package.json").engines },
     publishConfig: { access: "public", provenance: true },
     repository: { type: "git", url, directory: `packages/${id}` }
   }
   const text = JSON.stringify({ ...manifest, devDependencies: undefined })
+  const foreign = ["workspace:", "catalog:", "@mix-effect/source"].filter((word) => text.includes(word))
+  const missing = ["author", "bugs", "description", "homepage", "keywords"].filter((name) => !(name in manifest))
   return [
     ...Object.entries(expected)
       .filter(([name, value]) => JSON.stringify(manifest[name]) !== JSON.stringify(value))
       .map(([name, value]) => `package.json: ${name} should be ${JSON.stringify(value)}`),
-    ...["author", "bugs", "description", "homepage", "keywords"]
-      .filter((name) => manifest[name] === undefined)
-      .map((name) => `package.json: no ${name}`),
-    ...["workspace:", "catalog:", "@mix-effect/source"]
-      .filter((word) => text.includes(word))
-      .map((word) => `package.json: ${word} means nothing outside the workspace`)
+    ...missing.map((name) => `package.json: no ${name}`),
+    ...foreign.map((word) => `package.json: ${word} means nothing outside the workspace`)
   ]
 }
 
 /** Which versions of its peers a package has to accept, and which to refuse. */
-const versions: Record<string, { readonly accept: ReadonlyArray<string>; readonly refuse: ReadonlyArray<string> }> = {
+const versions: Record<string, Record<"accept" | "refuse", ReadonlyArray<string>>> = {
   effect: {
     accept: ["3.22.0", "3.22.4", "3.23.0", "3.99.9"],
     refuse: ["3.21.9", "4.0.0-beta.1", "4.0.0-rc.110", "4.0.0", "4.1.0", "5.0.0"]
@@ -118,25 +111,18 @@ const keptUnused = async ({ folder }: Tarball): Promise<ReadonlyArray<string>> =
   return code.length > 1_100 ? [`${code.length} bytes stay of modules that nobody uses: ${code.slice(0, 500)}`] : []
 }
 
-/** What a checker has to say, where it is not content. */
-const checked = (folder: string, name: string, args: ReadonlyArray<string>) =>
-  run(folder, join(root, "node_modules/.bin", name), args).then(
-    () => [],
-    (error: Error) => [error.message]
-  )
-
 const check = async (tarball: Tarball): Promise<ReadonlyArray<string>> => {
   const { file, folder, manifest } = tarball
-  const modules = [...filesBelow(join(folder, "dist"))].flatMap(
-    (name) => /^(?!index)([^/]+)\.d\.ts$/.exec(name)?.[1] ?? []
-  )
+  const modules = readdirSync(join(folder, "dist")).flatMap((name) => /^(?!index)(\w+)\.d\.ts$/.exec(name)?.[1] ?? [])
+  const said = (name: string, args: ReadonlyArray<string>) =>
+    run(folder, join(root, "node_modules/.bin", name), args).then(
+      () => [],
+      (error: Error) => [error.message]
+    )
   const problems = [
-    ...(await checked(folder, "publint", ["run", file, "--strict"])),
-    ...(await checked(folder, "attw", [file, "--profile", "esm-only", "--include-entrypoints", ...modules])),
-    ...wrongFiles(tarball),
-    ...brokenMaps(tarball),
-    ...wrongFields(tarball),
-    ...wrongPeers(tarball),
+    ...(await said("publint", ["run", file, "--strict"])),
+    ...(await said("attw", [file, "--profile", "esm-only", "--include-entrypoints", ...modules])),
+    ...[wrongFiles, brokenMaps, wrongFields, wrongPeers].flatMap((wrong) => wrong(tarball)),
     ...(await keptUnused(tarball))
   ]
   return problems.map((problem) => `${manifest.name}: ${problem}`)

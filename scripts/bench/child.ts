@@ -1,10 +1,13 @@
 // One measurement in a fresh process of plain Node: warms up, works, checks what was read, and prints what it took.
 import { readFileSync } from "node:fs"
 import { Bench } from "tinybench"
-import { type Contender, connect, type Work } from "./contenders.ts"
+import type * as Bare from "./bare.ts"
 import { digest, idOf } from "./rows.ts"
+import type * as Sdk from "./sdk.ts"
 
-export interface Job extends Work {
+export type Contender = keyof typeof Bare.contenders | keyof typeof Sdk.contenders
+
+export interface Job extends Bare.Work {
   readonly contender: Contender
   readonly latency: number
   readonly bytes: number
@@ -21,6 +24,12 @@ export interface Measured {
   readonly connections?: number
   readonly peakMiB?: number
   readonly grewMiB?: number
+}
+
+/** Loads only what the contender needs. */
+const connect = async (name: Contender, serverUrl: string): Promise<Bare.Read> => {
+  const { contenders } = name.startsWith("sdk") ? await import("./sdk.ts") : await import("./bare.ts")
+  return (contenders as Record<Contender, (serverUrl: string) => Promise<Bare.Read>>)[name](serverUrl)
 }
 
 const live = () => {

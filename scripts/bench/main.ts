@@ -8,8 +8,7 @@ import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { parseArgs, promisify } from "node:util"
 import * as esbuild from "esbuild"
-import type { Job, Measured } from "./child.ts"
-import type { Contender } from "./contenders.ts"
+import type { Contender, Job, Measured } from "./child.ts"
 
 const root = join(import.meta.dirname, "../..")
 const { values: options } = parseArgs({
@@ -17,12 +16,7 @@ const { values: options } = parseArgs({
 })
 
 /** At most so much of a figure, or so many times that of another contender. */
-interface Target {
-  readonly of: string
-  readonly figure: keyof Measured
-  readonly than?: string
-  readonly most: number
-}
+type Target = { readonly of: string; readonly figure: keyof Measured; readonly than?: string; readonly most: number }
 
 interface Cell {
   /** Milliseconds are divided by this: pages, or calls. */
@@ -56,15 +50,10 @@ const ahead = (contender: Contender, ahead: number, work: Partial<Job> & { reado
   [ahead === 0 ? contender : `${contender}, ${ahead} ahead`]: { ...standard, ...work, contender, ahead }
 })
 
-const slow = { latency: 20, rows: 4000, pageSize: 100, repeat: 1 }
-const latency: Cell = {
-  units: 40,
-  contenders: Object.assign(
-    ahead(bare, 0, slow),
-    ahead(bare, 8, slow),
-    ...[0, 1, 2, 4, 8].map((n) => ahead("sdk", n, slow))
-  ),
-  targets: [time("sdk", bare, 1.08), time("sdk, 4 ahead", bare, 0.3), time("sdk, 8 ahead", bare, 0.2)]
+const latency = (ms: number, targets: ReadonlyArray<Target>): Cell => {
+  const work = { latency: ms, rows: 4000, pageSize: 100, repeat: 1 }
+  const each = [0, 1, 2, 4, 8].map((pages) => ahead("sdk", pages, work))
+  return { units: 40, contenders: Object.assign(ahead(bare, 0, work), ahead(bare, 8, work), ...each), targets }
 }
 
 const engines = ["sdk on fetch", "sdk on platform's undici", "sdk on node:http"] as const
@@ -84,20 +73,17 @@ const program = Effect.flatMap(MessagesService, (messages) => messages.getHistor
 await Effect.runPromise(Effect.provide(program, MixNode.layer({ serverUrl: process.argv[2] })))`
 
 /** The modules of effect and platform that the SDK imports. */
-const peers = async () => {
-  const external = ["effect", "effect/*", "@effect/*", "undici"]
-  const built = await esbuild.build({
-    ...{ stdin: { contents: firstCall, resolveDir: root }, bundle: true, format: "esm", platform: "node" },
-    ...{ external, metafile: true, write: false }
-  })
-  const paths = Object.values(built.metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path))
-  return [...new Set(paths)].filter((path) => /^(effect|@effect)\b/.test(path)).map((path) => `import "${path}"\n`)
-}
+const { metafile } = await esbuild.build({
+  ...{ stdin: { contents: firstCall, resolveDir: root }, bundle: true, format: "esm", platform: "node" },
+  ...{ external: ["effect", "effect/*", "@effect/*", "undici"], metafile: true, write: false }
+})
+const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path))
+const peers = [...new Set(imported)].filter((path) => /^(effect|@effect)\b/.test(path))
 
 const start: Cell = {
   units: 1,
   contenders: {
-    "import effect, platform": (await peers()).join(""),
+    "import effect, platform": peers.map((path) => `import "${path}"\n`).join(""),
     nothing: "",
     "import sdk": 'import "@mix-effect/core"\nimport "@mix-effect/node"',
     "sdk, first call": firstCall
@@ -119,10 +105,17 @@ const memory: Cell = {
 /** Each varies one thing. */
 const cells: Record<string, Cell> = {
   "history:1000:300": history(1000, 300, 50_000, 1.5, ["raw-fetch", "sdk, Stream.tap", ...engines]),
+  "history:100:300": history(100, 300, 10_000, Number.POSITIVE_INFINITY, ["raw-fetch", "sdk on fetch"]),
   "history:50:300": history(50, 300, 10_000, 1.8, []),
   "history:1000:2000": history(1000, 2000, 20_000, 1.5, ["raw-fetch", "sdk on fetch"]),
   "history:50:2000": history(50, 2000, 10_000, 1.8, []),
-  latency,
+  "latency:5": latency(5, []),
+  "latency:20": latency(20, [
+    time("sdk", bare, 1.08),
+    time("sdk, 4 ahead", bare, 0.3),
+    time("sdk, 8 ahead", bare, 0.2)
+  ]),
+  "latency:50": latency(50, []),
   "calls:1": calls(200, 1, 1.8, 2.5),
   "calls:64": calls(640, 64, 4, 5),
   start,
@@ -139,7 +132,7 @@ const folder = mkdtempSync(join(root, "node_modules/.bench-"))
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
 await esbuild.build({
   entryPoints: ["child.ts", "server.ts"].map((name) => join(import.meta.dirname, name)),
-  ...{ outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, packages: "external" },
+  ...{ outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, splitting: true, packages: "external" },
   ...{ format: "esm", platform: "node", target: "node20" }
 })
 const server = fork(join(folder, "server.mjs"), { execArgv: [] })
@@ -165,8 +158,7 @@ const measure = async (job: Job | string): Promise<Measured> => {
 const median = (values: ReadonlyArray<number>) =>
   values.some(Number.isNaN) ? Number.NaN : ([...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN)
 
-const load = loadavg().map((load) => load.toFixed(1))
-console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}, load ${load}`)
+console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`)
 for (const [name, { contenders, targets, units }] of chosen) {
   const samples: Record<string, Array<Measured>> = Object.fromEntries(Object.keys(contenders).map((one) => [one, []]))
   const order = Object.entries(contenders)
