@@ -42,8 +42,6 @@ const readers: Record<string, Reader> = {
   "plain paging, until a short page": plain(false)
 }
 
-const roughness = { calm: Model.calm, tied: Model.tied, rough: Model.rough }
-
 const [runs = 2000, firstSeed = 1] = process.argv.slice(2).map(Number)
 if (!(runs >= 1) || !Number.isInteger(firstSeed)) throw new Error("npm run history -- [runs] [first seed]")
 
@@ -53,7 +51,7 @@ console.log(`${runs} runs each, from seed ${firstSeed}; the share of runs in whi
 
 | lists | reader | lost | repeated | out of order | stalled | requests a run |
 | --- | --- | --- | --- | --- | --- | --- |`)
-for (const [name, rough] of Object.entries(roughness)) {
+for (const [name, rough] of Object.entries({ calm: Model.calm, tied: Model.tied, rough: Model.rough })) {
   for (const [reader, read] of Object.entries(readers)) {
     const counts = { lost: 0, repeated: 0, misplaced: 0, stalled: 0, requests: 0 }
     for (let seed = firstSeed; seed < firstSeed + runs; seed++) {

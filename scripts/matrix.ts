@@ -69,7 +69,7 @@ const bundle = async (folder: string, name: string, serverUrl: string) => {
   await run(folder, join(root, "node_modules/.bin", name), bundlers[name] ?? [])
   const code = readFileSync(join(folder, "bundles", `${name}.mjs`), "utf8")
   // Vite puts something empty where a module of Node was asked for.
-  const foreign = /["']node:\w+["']|__vite-browser-external|\b(from|import) ?["'][^"']+["']/.exec(code)
+  const foreign = /["']node:\w+["']|__vite-browser-external|\b(from|import) ?["'][\w@][\w@/.:-]*["']/.exec(code)
   if (foreign !== null) throw new Error(`not for browsers: ${foreign[0]}`)
   const size = gzipSync(code, { level: 9 }).length
   if (name === "rollup" && size > pageBudget) throw new Error(`${size} bytes, and ${pageBudget} are allowed`)

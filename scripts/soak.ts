@@ -8,9 +8,9 @@ import { Effect } from "effect"
 
 const calls = Number(process.argv[2] ?? 100_000)
 
-const row = (n: number) => ({ id: `m${n}`, sessionId: "s", role: "user", userInput: "x".repeat(80) })
-const body = JSON.stringify([0, 1, 2, 3, 4].map(row))
-const whole = FaultServer.json(JSON.parse(body))
+const rows = [0, 1, 2, 3, 4].map((n) => ({ id: `m${n}`, sessionId: "s", role: "user", userInput: "x".repeat(80) }))
+const body = JSON.stringify(rows)
+const whole = FaultServer.json(rows)
 const faults = [
   FaultServer.status(503),
   FaultServer.status(429, [["Retry-After", "0"]]),
@@ -28,8 +28,6 @@ const mean = (of: ReadonlyArray<number>) => of.reduce((sum, value) => sum + valu
 
 const unhandled: Array<unknown> = []
 process.on("unhandledRejection", (error) => unhandled.push(error))
-const batch = Math.max(1, Math.floor(calls / 20))
-
 const soak = Effect.gen(function* () {
   let requests = 0
   // Every tenth request meets the next fault.
@@ -45,8 +43,8 @@ const soak = Effect.gen(function* () {
         tags[tag] = (tags[tag] ?? 0) + 1
       })
     )
-    for (let done = 0; done < calls; done += batch) {
-      yield* Effect.replicateEffect(call, batch, { concurrency: 32, discard: true })
+    for (let batch = 0; batch < 20; batch++) {
+      yield* Effect.replicateEffect(call, Math.ceil(calls / 20), { concurrency: 32, discard: true })
       globalThis.gc?.()
       heaps.push(process.memoryUsage().heapUsed / 1024 ** 2)
     }

@@ -24,8 +24,7 @@ const loop =
       const caller = async () => {
         while (left-- > 0) seen(await get(1, 0))
       }
-      await Promise.all(Array.from({ length: calls[1] }, caller))
-      return
+      return void (await Promise.all(Array.from({ length: calls[1] }, caller)))
     }
     const flight: Array<ReturnType<GetPage>> = []
     for (let offset = 0, last = false; !last; ) {
