@@ -108,7 +108,7 @@ const keptUnused = async ({ folder }: Tarball): Promise<ReadonlyArray<string>> =
   })
   const { output } = await bundle.generate({ format: "es" })
   const { code } = await esbuild.transform(output[0].code, { minify: true, treeShaking: true, format: "esm" })
-  return code.length > 1_100 ? [`${code.length} bytes stay of modules that nobody uses: ${code.slice(0, 500)}`] : []
+  return code.length > 1_500 ? [`${code.length} bytes stay of modules that nobody uses: ${code.slice(0, 500)}`] : []
 }
 
 const check = async (tarball: Tarball): Promise<ReadonlyArray<string>> => {

@@ -51,6 +51,7 @@ const runSnippet = (name: string, index: number) =>
 process.on("unhandledRejection", (error) => report("in the background of a snippet", Cause.die(error)))
 
 const main = Effect.forEach(process.argv.slice(2), runSnippet, { concurrency: "unbounded", discard: true }).pipe(
+  Effect.zipLeft(Effect.sleep("1 millis")), // Node tells of a rejection that nobody handles at the end of a turn.
   Effect.ensuring(Effect.sync(() => process.send?.(problems, () => process.exit())))
 )
 
