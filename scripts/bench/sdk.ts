@@ -1,7 +1,7 @@
 // The SDK with all it does by default, over the engines that there are.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { MessagesService } from "@mix-effect/core"
+import { MessagesService, type StreamHistoryError } from "@mix-effect/core"
 import { MessagesHttp } from "@mix-effect/http"
 import { MixNode } from "@mix-effect/node"
 import type * as ConfigError from "effect/ConfigError"
@@ -25,7 +25,9 @@ const sdk = async (layer: Service, each = false): Promise<Read> => {
     const work = each
       ? Stream.runDrain(Stream.tap(history, (row) => Effect.sync(() => seen([row]))))
       : Stream.runForEachChunk(history, (rows) => Effect.sync(() => seen(rows)))
-    return runtime.runPromise(count > 0 ? Effect.replicateEffect(call, count, { concurrency, discard: true }) : work)
+    const program: Effect.Effect<void, StreamHistoryError> =
+      count > 0 ? Effect.replicateEffect(call, count, { concurrency, discard: true }) : work
+    return runtime.runPromise(program)
   }
 }
 
