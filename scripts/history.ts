@@ -13,7 +13,7 @@ type Reader = (scenario: Model.Scenario) => Reading
 
 const walk: Reader = ({ change, pageSize, server }) => {
   const { emitted, end, walk } = Model.run(server, { pageSize, between: change })
-  return { emitted, end, requests: walk.stats.requests }
+  return { emitted, end, requests: walk.run.stats.requests }
 }
 
 /** As SDKs page: by the number of rows received, until a page is short (or, to be fair to clamping servers, empty). */
@@ -23,7 +23,7 @@ const plain =
     const emitted: Array<string> = []
     for (let requests = 1; requests < 20_000; requests++) {
       const rows = server.page({ limit: pageSize, offset: emitted.length })
-      emitted.push(...rows.map((row) => row.id))
+      for (const row of rows) emitted.push(row.id)
       if (rows.length === 0 || (!untilEmpty && rows.length < pageSize)) return { emitted, end: "end", requests }
       change(server)
     }
@@ -51,14 +51,19 @@ console.log(`${runs} runs each, from seed ${firstSeed}; the share of runs in whi
 
 | lists | reader | lost | repeated | out of order | stalled | requests a run |
 | --- | --- | --- | --- | --- | --- | --- |`)
-for (const [name, rough] of Object.entries({ calm: Model.calm, tied: Model.tied, rough: Model.rough })) {
+const drawn = (roughness: Model.Roughness) => (seed: number) => Model.scenario(seed, roughness)
+const lists = { calm: drawn(Model.calm), rough: drawn(Model.rough), hostile: Model.hostile }
+for (const [name, scenarioOf] of Object.entries(lists)) {
   for (const [reader, read] of Object.entries(readers)) {
     const counts = { lost: 0, repeated: 0, misplaced: 0, stalled: 0, requests: 0 }
     for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-      const scenario = Model.scenario(seed, rough)
+      const scenario = scenarioOf(seed)
       const began = scenario.server.ids()
       const reading = read(scenario)
-      const audit = Model.audit(began, scenario.server.ids(), reading.emitted, reading.end === "end")
+      const inTime = new Set(began)
+      // A row that arrived meanwhile may come, or not.
+      const emitted = reading.emitted.filter((id) => inTime.has(id))
+      const audit = Model.audit(began, scenario.server, emitted, reading.end === "end")
       for (const what of ["lost", "repeated", "misplaced"] as const) if (audit[what].length > 0) counts[what]++
       if (reading.end !== "end") counts.stalled++
       counts.requests += reading.requests

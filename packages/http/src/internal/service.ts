@@ -116,7 +116,8 @@ export const make = <R>(
                   ...call,
                   scrub,
                   maxBytes: config.maxResponseBytes,
-                  briefly: (reading) => Effect.suspend(() => within(errorBodyLimit(), reading)),
+                  briefly: <A, E>(reading: Effect.Effect<A, E>) =>
+                    Effect.suspend(() => within(errorBodyLimit(), reading)),
                   onBroken: (error) => orTimeout(Transport.fromBodyError(operation, reply.status, error))
                 })
               }
