@@ -32,7 +32,7 @@ import * as Window from "../src/internal/history/window.ts"
 
 const cursor: HistoryCursor = Cursor.fromPlace({ ...Place.start, position: 2, recent: Window.make(["a", "b"]) })
 
-const stats = { requests: 3, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
+const stats = { requests: 3, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0, unreadable: 0 }
 
 /** One error of each tag, with nothing but what has to be there. */
 const minimal = (operation: Operation = "getHistory") =>
