@@ -252,7 +252,8 @@ export const run = (
         .map((row): string => row.id)
       return { emitted, pages, end: "end", walk, unread, restarted, disordered, strayed }
     }
-    if (interpretation._tag === "Stalled") return { emitted, pages, end: interpretation.reason, walk, unread: [], restarted, disordered, strayed }
+    if (interpretation._tag === "Stalled")
+      return { emitted, pages, end: interpretation.reason, walk, unread: [], restarted, disordered, strayed }
     if (interpretation._tag === "Rows") {
       for (const row of interpretation.rows) {
         if (furthest === undefined || precedes(furthest, row)) furthest = row
@@ -262,7 +263,8 @@ export const run = (
       for (const id of ids) emitted.push(id)
       last = interpretation.rows.at(-1) ?? last
       pages.push({ ids, walk })
-      if (pages.length === maxPages) return { emitted, pages, end: "stopped", walk, unread: [], restarted, disordered, strayed }
+      if (pages.length === maxPages)
+        return { emitted, pages, end: "stopped", walk, unread: [], restarted, disordered, strayed }
     }
     between?.(server, requests)
   }
@@ -472,7 +474,14 @@ export const journey = (seed: number, carry: (place: Place.Place) => Place.Place
   for (let resumes = 0; ; resumes++) {
     const stop = resumes === stops ? {} : one({ maxRequests: 1 + below(12) }, { maxPages: 1 + below(6) })
     const size = below(4) === 0 ? 1 + below(1000) : pageSize
-    const leg = run(server, { pageSize: size, between: change, latency, before: emitted, ...(from && { from }), ...stop })
+    const leg = run(server, {
+      pageSize: size,
+      between: change,
+      latency,
+      before: emitted,
+      ...(from && { from }),
+      ...stop
+    })
     emitted = [...emitted, ...leg.emitted]
     for (const flag of ["restarted", "disordered", "strayed"] as const) flags[flag] ||= leg[flag]
     requests += leg.walk.run.stats.requests

@@ -78,10 +78,13 @@ describe("walk", () => {
       }
     })
 
-    it.each([0, 1, 99, 100, 101, 5000, 100_000])("%i rows by pages of 100 cost at most two requests more than pages", (size) => {
-      const { server } = flawless({ size }, 100)
-      assert.isAtMost(server.requests.length, Math.ceil(size / 100) + 2)
-    })
+    it.each([0, 1, 99, 100, 101, 5000, 100_000])(
+      "%i rows by pages of 100 cost at most two requests more than pages",
+      (size) => {
+        const { server } = flawless({ size }, 100)
+        assert.isAtMost(server.requests.length, Math.ceil(size / 100) + 2)
+      }
+    )
 
     it("begins with one request for exactly one page", () => {
       assert.deepStrictEqual(Walk.request(Walk.start(10)), { offset: 0, limit: 10 })
@@ -462,7 +465,10 @@ describe("walk", () => {
 
     it("that arrive or are deleted in the newest second are no drift", () => {
       for (const perSecond of [2, 30, 100]) {
-        for (const change of [(model: Model.ModelServer) => model.arrive(3, false, 0), (model: Model.ModelServer) => model.remove(0, 2)]) {
+        for (const change of [
+          (model: Model.ModelServer) => model.arrive(3, false, 0),
+          (model: Model.ModelServer) => model.remove(0, 2)
+        ]) {
           const { end, walk } = flawlessButOrder({ size: 100, perSecond }, 10, once(2, change))
           assert.strictEqual(end, "end")
           assert.strictEqual(walk.run.stats.tiesReordered, 0)

@@ -37,7 +37,9 @@ const survey = (seed: number, runs: number, roughness: Model.Roughness, still = 
 }
 
 describe("walk under drift", () => {
-  it("over hostile lists, stopped and resumed: nothing is lost or repeated, and no end comes early", { timeout: 300_000 }, () => {
+  it("over hostile lists, stopped and resumed: nothing is lost or repeated, and no end comes early", {
+    timeout: 300_000
+  }, () => {
     const runs = isLong ? 8000 : 600
     const counts = { stalled: 0, restarted: 0, misplaced: 0, disordered: 0, strayed: 0 }
     for (let seed = 1; seed <= runs; seed++) {
@@ -65,7 +67,9 @@ describe("walk under drift", () => {
     assert.isAbove(counts.restarted, 0)
   })
 
-  it("large pages cost at most 1.5 times the requests of the best size while sessions are deleted", { timeout: 60_000 }, () => {
+  it("large pages cost at most 1.5 times the requests of the best size while sessions are deleted", {
+    timeout: 60_000
+  }, () => {
     for (const sessions of [20, 200, 1000]) {
       const { all, rows } = new Model.ModelServer({ size: 20_000, sessions })
       const began = rows.map((row): string => row.id)

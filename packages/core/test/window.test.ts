@@ -7,7 +7,10 @@ const numbers = (from: number, count: number) => Array.from({ length: count }, (
 
 describe("window", () => {
   it("stays as it was, whatever is made of it or of others", () => {
-    const step = FastCheck.record({ from: FastCheck.nat(), count: FastCheck.constantFrom(0, 1, 2, 300, 511, 513, 1100) })
+    const step = FastCheck.record({
+      from: FastCheck.nat(),
+      count: FastCheck.constantFrom(0, 1, 2, 300, 511, 513, 1100)
+    })
     FastCheck.assert(
       FastCheck.property(FastCheck.array(step, { maxLength: 12 }), (steps) => {
         const made = [{ window: Window.make(), all: [] as ReadonlyArray<string> }]

@@ -38,8 +38,7 @@ interface Flight {
   readonly fiber: Fiber.Fiber<Answer<BackendMessage>, GetHistoryError>
 }
 
-const isSame = (one: Request, other: Request | undefined) =>
-  one.offset === other?.offset && one.limit === other.limit
+const isSame = (one: Request, other: Request | undefined) => one.offset === other?.offset && one.limit === other.limit
 
 /**
  * Keeps up to `ahead` pages in flight behind the one that is wanted, as if the list stood still. When another page is wanted
@@ -64,8 +63,9 @@ export const fetchAhead = (getPage: GetPage, ahead: number, scope: Scope.Scope):
     ask(getPage, request).pipe(
       Effect.provideService(Prefetching, true),
       Effect.interruptible,
-      Effect.withUnhandledErrorLogLevel(Option.none()),
       Effect.forkIn(scope),
+      // The fiber inherits this when it is forked, and reports by it when it ends.
+      Effect.withUnhandledErrorLogLevel(Option.none()),
       Effect.map((fiber) => {
         flights = [...flights, { request, fiber }]
       })

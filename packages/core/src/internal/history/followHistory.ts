@@ -115,7 +115,12 @@ const read = (getPage: GetPage, known: Known, scan: Scan, until: Effect.Effect<b
 }
 
 /** What is known after a scan: what it read, and below that what was known before. */
-const learn = (known: Known, { ended, rows, settledUntil = rows.length }: Scan, polledAt: number, now: number): Known => {
+const learn = (
+  known: Known,
+  { ended, rows, settledUntil = rows.length }: Scan,
+  polledAt: number,
+  now: number
+): Known => {
   const seenAt = new Map<string, number>()
   for (const [index, { id }] of rows.entries()) {
     seenAt.set(id, known.seenAt.get(id) ?? (index < settledUntil ? now : longAgo))

@@ -7,7 +7,13 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { BackendMessage } from "../../BackendMessage.ts"
 import type { HistoryPage, StreamHistoryOptions } from "../../History.ts"
-import { annotate, type GetHistoryError, HistoryDrift, HistoryStalled, type StreamHistoryError } from "../../MixError.ts"
+import {
+  annotate,
+  type GetHistoryError,
+  HistoryDrift,
+  HistoryStalled,
+  type StreamHistoryError
+} from "../../MixError.ts"
 import * as Cursor from "./cursor.ts"
 import { type Fetch, fetchAhead, fetchPage, type GetPage } from "./fetch.ts"
 import * as Place from "./place.ts"

@@ -162,7 +162,9 @@ const looksLast = (run: Run, limit: number, length: number) =>
 /** At most a quarter of an answer is spent on the overlap, or half where rows are being deleted. */
 const overlapOf = (run: Run): number => {
   const longest = reach(run)
-  return isBlind(run) && run.step._tag !== "Confirm" ? 0 : Math.max(1, Math.min(run.overlap + run.margin, Math.floor(longest / (run.margin > 0 ? 2 : 4))))
+  return isBlind(run) && run.step._tag !== "Confirm"
+    ? 0
+    : Math.max(1, Math.min(run.overlap + run.margin, Math.floor(longest / (run.margin > 0 ? 2 : 4))))
 }
 
 const readAt = (run: Run, position: number): Request => {
@@ -187,7 +189,10 @@ export const request = ({ place, run }: Walk): Request => {
       const { answers, next } = run.step
       const { request, rows } = lastOf(answers) as Answer<Row>
       const end = request.offset + rows.length
-      return { offset: next === "rest" ? end : Math.max(0, end - Math.max(overlapOf(run), rows.length >> 2)), limit: maxLimit }
+      return {
+        offset: next === "rest" ? end : Math.max(0, end - Math.max(overlapOf(run), rows.length >> 2)),
+        limit: maxLimit
+      }
     }
     default:
       return readAt(run, place.position)
@@ -230,11 +235,12 @@ const find = ({ openBelow, recent }: Place.Place, rows: ReadonlyArray<Row>): Kno
   let maxRank = -1
   let count = 0
   let inversions = 0
-  let displaced: Array<number> = []
+  const displaced: Array<number> = []
   for (let index = 0; index < rows.length; index++) {
     const rank = Window.rankOf(recent, (rows[index] as Row).id)
     if (rank === undefined) continue
-    if (last >= 0 && lastRank >= openBelow) for (let between = last + 1; between < index; between++) displaced.push(between)
+    if (last >= 0 && lastRank >= openBelow)
+      for (let between = last + 1; between < index; between++) displaced.push(between)
     if (rank < lastRank) inversions++
     last = index
     lastRank = rank
@@ -307,7 +313,9 @@ const give = <A extends Row>(
       run: {
         ...counted,
         openUntil,
-        step: looksLast(run, limit, rows.length) ? { _tag: "Peek", sure: false, last: lastOf(ids) as string, ahead: 0 } : read,
+        step: looksLast(run, limit, rows.length)
+          ? { _tag: "Peek", sure: false, last: lastOf(ids) as string, ahead: 0 }
+          : read,
         restless: run.restless || isShort || shift !== 0,
         overlap: Math.min(overlap, run.overlap + 1),
         margin: Math.min(maxLimit, Math.max(fade(run.margin), Math.ceil(-1.25 * shift))),
@@ -352,14 +360,17 @@ const nothingNew = (
   }
   const shift = position - place.position
   const run = count(before, { jumps: shift > 0 ? 1 : 0 })
-  return again({ ...place, position, fromHead: false }, {
-    ...run,
-    restless: true,
-    // An answer was cut within the overlap: a smaller one leaves room for what follows.
-    overlap: before.step._tag === "Peek" ? Math.max(1, Math.floor(run.overlap / 2)) : run.overlap,
-    margin: before.step._tag === "Peek" ? 0 : run.margin,
-    extraLimit: Math.min(maxLimit, Math.max(run.extraLimit, shift))
-  })
+  return again(
+    { ...place, position, fromHead: false },
+    {
+      ...run,
+      restless: true,
+      // An answer was cut within the overlap: a smaller one leaves room for what follows.
+      overlap: before.step._tag === "Peek" ? Math.max(1, Math.floor(run.overlap / 2)) : run.overlap,
+      margin: before.step._tag === "Peek" ? 0 : run.margin,
+      extraLimit: Math.min(maxLimit, Math.max(run.extraLimit, shift))
+    }
+  )
 }
 
 /** Of the rows that were given last of their sessions, the one in an answer that was given last. */
@@ -411,7 +422,8 @@ const hold = <A extends Row>(place: Place.Place, before: Run, answer: Answer<A>)
   if (next === "again") {
     const last = lastOf(held) as Answer<A>
     const end = last.request.offset + last.rows.length
-    const isSame = lastOf(answer.rows)?.id === lastOf(last.rows)?.id && answer.request.offset + answer.rows.length === end
+    const isSame =
+      lastOf(answer.rows)?.id === lastOf(last.rows)?.id && answer.request.offset + answer.rows.length === end
     if (isSame) return release(place, before, held)
   }
   // Where the list moved away from what was held last, that is of no use any more.
@@ -425,11 +437,7 @@ const hold = <A extends Row>(place: Place.Place, before: Run, answer: Answer<A>)
 }
 
 /** Gives what was held. */
-const release = <A extends Row>(
-  place: Place.Place,
-  run: Run,
-  answers: ReadonlyArray<Answer<A>>
-): Interpretation<A> => {
+const release = <A extends Row>(place: Place.Place, run: Run, answers: ReadonlyArray<Answer<A>>): Interpretation<A> => {
   let walk: Walk = { place, run: { ...run, step: read } }
   const given: Array<A> = []
   for (const answer of answers) {
@@ -447,13 +455,19 @@ const release = <A extends Row>(
  * asked for. If that starts with the row as well, it does. If that holds the row where it was found, or rows had arrived, it
  * does not. Else a doubt is left, and too many doubts before there is a new row are proof.
  */
-const checkOffset = (before: Walk, run: Run, { request: asked, rows }: Answer<Row>): Interpretation<never> | undefined => {
+const checkOffset = (
+  before: Walk,
+  run: Run,
+  { request: asked, rows }: Answer<Row>
+): Interpretation<never> | undefined => {
   const { place } = before
   const [head] = rows
   if (before.run.ignoresOffset === "no" || head === undefined) return undefined
   const proven = (): Interpretation<never> =>
     // A server that ignores `limit` too has long given all it has.
-    run.ignoresLimit ? { _tag: "End", walk: { place, run }, reason: "wholeList" } : stall({ place, run }, "repeatedPages")
+    run.ignoresLimit
+      ? { _tag: "End", walk: { place, run }, reason: "wholeList" }
+      : stall({ place, run }, "repeatedPages")
   if (before.run.ignoresOffset === "probing") {
     const suspect = lastOf(before.run.pageStarts)
     if (head.id === suspect?.id) return proven()
@@ -467,7 +481,9 @@ const checkOffset = (before: Walk, run: Run, { request: asked, rows }: Answer<Ro
   }
   const alike = before.run.pageStarts.some(({ id, offset }) => id === head.id && offset !== asked.offset)
   if (!alike || asked.offset === 0) return undefined
-  return run.doubts === maxDoubts ? stall({ place, run }, "repeatedPages") : again(place, { ...run, ignoresOffset: "probing" }, run.step)
+  return run.doubts === maxDoubts
+    ? stall({ place, run }, "repeatedPages")
+    : again(place, { ...run, ignoresOffset: "probing" }, run.step)
 }
 
 /** Says what an answer means. */
@@ -505,7 +521,9 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       const isHeld = !wasLast && known.lastRank < place.openBelow && known.displaced.length === 0
       return isHeld ? hold(place, counted, answer) : give(place, counted, answer, known)
     }
-    return run.idle >= patience ? stall({ place, run: counted }, "noProgress") : nothingNew(place, counted, answer, known)
+    return run.idle >= patience
+      ? stall({ place, run: counted }, "noProgress")
+      : nothingNew(place, counted, answer, known)
   }
   if (place.fromHead) return give(place, counted, answer, known)
   if (run.idle >= patience) return stall({ place, run: counted }, "noProgress")
@@ -524,6 +542,10 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       if (!blind || step._tag === "Confirm") return lookElsewhere(place, counted, answer)
       // One row at a time is taken on trust. More than one leave room for an overlap, so they are asked for again with it.
       if (rows.length === 1) return give(place, counted, answer, known)
-      return again(place, counted, rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "", ahead: 0 })
+      return again(
+        place,
+        counted,
+        rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "", ahead: 0 }
+      )
   }
 }
