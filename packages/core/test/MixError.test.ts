@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -429,6 +430,20 @@ describe("MixError", () => {
       assert.deepInclude(plain, { _tag: "NotFound", operation: "send", outcome: "refused" })
     })
 
+    it("shows its cursor as one short line, and encodes it whole", () => {
+      const many = Array.from({ length: 500 }, (_, n) => `id-${n}`)
+      const long = Cursor.fromPlace({ ...Place.start, position: 500, recent: Window.make(many) })
+      const stalled = new HistoryStalled({ operation: "streamHistory", cursor: long, reason: "noProgress", stats })
+      for (const error of [stalled, annotate(new NotFound({ operation: "getHistory" }), { cursor: long })]) {
+        for (const shown of [JSON.stringify(error), inspect({ ...error }, { depth: 9 })]) {
+          assert.include(shown, "HistoryCursor(offset 500)")
+          assert.notInclude(shown, "id-7")
+          assert.isBelow(shown.length, 600)
+        }
+        assert.include(Schema.encodeSync(Json)(error), `"id-499"`)
+      }
+    })
+
     it("is refused where the tag is not known", () => {
       const decoded = Schema.decodeUnknownOption(MixError)({ _tag: "Teapot", operation: "send" })
       assert.isTrue(Option.isNone(decoded))
@@ -461,8 +476,9 @@ describe("MixError", () => {
 
     it("leaves the error that it was given as it was", () => {
       const error = new NotFound({ operation: "getHistory" })
-      annotate(error, { cursor })
-      assert.isUndefined(error.cursor)
+      const more = annotate(error, { cursor })
+      assert.strictEqual(more.cursor, cursor)
+      assert.isFalse("cursor" in error && error.cursor !== undefined)
     })
   })
 
