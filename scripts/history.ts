@@ -1,7 +1,6 @@
 // What the walk over the history buys: the same changing lists read by the SDK's walk, by plain paging, and by plain paging
 // that drops repeated ids. Every run is drawn from its seed, so a bad one can be looked at.
 //   npm run history -- [runs] [first seed]
-import { parseArgs } from "node:util"
 import * as Model from "../packages/core/test/ModelServer.ts"
 
 interface Reading {
@@ -14,7 +13,7 @@ type Reader = (scenario: Model.Scenario) => Reading
 
 const walk: Reader = ({ change, pageSize, server }) => {
   const { emitted, end, walk } = Model.run(server, { pageSize, between: change })
-  return { emitted, end, requests: walk.stats.requests }
+  return { emitted, end, requests: walk.run.stats.requests }
 }
 
 /** As SDKs page: by the number of rows received, until a page is short (or, to be fair to clamping servers, empty). */
@@ -24,71 +23,53 @@ const plain =
     const emitted: Array<string> = []
     for (let requests = 1; requests < 20_000; requests++) {
       const rows = server.page({ limit: pageSize, offset: emitted.length })
-      emitted.push(...rows.map((row) => row.id))
+      for (const row of rows) emitted.push(row.id)
       if (rows.length === 0 || (!untilEmpty && rows.length < pageSize)) return { emitted, end: "end", requests }
       change(server)
     }
     return { emitted, end: "endless", requests: 20_000 }
   }
 
-const distinct =
-  (read: Reader): Reader =>
-  (scenario) => {
-    const reading = read(scenario)
-    return { ...reading, emitted: [...new Set(reading.emitted)] }
-  }
+const distinct: Reader = (scenario) => {
+  const reading = plain(true)(scenario)
+  return { ...reading, emitted: [...new Set(reading.emitted)] }
+}
 
 const readers: Record<string, Reader> = {
   "mix-effect": walk,
   "plain paging": plain(true),
-  "plain paging, repeated ids dropped": distinct(plain(true)),
+  "plain paging, repeated ids dropped": distinct,
   "plain paging, until a short page": plain(false)
 }
 
-const roughness = { calm: Model.calm, tied: Model.tied, rough: Model.rough }
-
-const { positionals } = parseArgs({ allowPositionals: true })
-const [runs = 2000, firstSeed = 1] = positionals.map(Number)
-if (!Number.isInteger(runs) || runs < 1 || !Number.isInteger(firstSeed)) {
-  console.error("usage: npm run history -- [runs, default 2000] [first seed, default 1]")
-  process.exit(2)
-}
+const [runs = 2000, firstSeed = 1] = process.argv.slice(2).map(Number)
+if (!(runs >= 1) || !Number.isInteger(firstSeed)) throw new Error("npm run history -- [runs] [first seed]")
 
 const percent = (count: number) => `${((100 * count) / runs).toFixed(count > 0 && count < runs / 100 ? 2 : 1)} %`
 
-console.log(
-  `${runs} runs each, seeds ${firstSeed} to ${firstSeed + runs - 1}; the share of runs in which rows were ...\n`
-)
-console.log("| lists | reader | lost | repeated | out of order | stalled | requests a run |")
-console.log("| --- | --- | --- | --- | --- | --- | --- |")
-for (const [name, rough] of Object.entries(roughness)) {
+console.log(`${runs} runs each, from seed ${firstSeed}; the share of runs in which rows were ...
+
+| lists | reader | lost | repeated | out of order | stalled | requests a run |
+| --- | --- | --- | --- | --- | --- | --- |`)
+const drawn = (roughness: Model.Roughness) => (seed: number) => Model.scenario(seed, roughness)
+const lists = { calm: drawn(Model.calm), rough: drawn(Model.rough), hostile: Model.hostile }
+for (const [name, scenarioOf] of Object.entries(lists)) {
   for (const [reader, read] of Object.entries(readers)) {
-    const bad = { lost: 0, repeated: 0, misplaced: 0 }
-    const ends: Partial<Record<Model.End, number>> = {}
-    let requests = 0
+    const counts = { lost: 0, repeated: 0, misplaced: 0, stalled: 0, requests: 0 }
     for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-      const scenario = Model.scenario(seed, rough)
+      const scenario = scenarioOf(seed)
       const began = scenario.server.ids()
       const reading = read(scenario)
-      const audit = Model.audit(began, scenario.server.ids(), reading.emitted, reading.end === "end")
-      if (audit.lost.length > 0) bad.lost++
-      if (audit.repeated.length > 0) bad.repeated++
-      if (audit.misplaced.length > 0) bad.misplaced++
-      ends[reading.end] = (ends[reading.end] ?? 0) + 1
-      requests += reading.requests
+      const inTime = new Set(began)
+      // A row that arrived meanwhile may come, or not.
+      const emitted = reading.emitted.filter((id) => inTime.has(id))
+      const audit = Model.audit(began, scenario.server, emitted, reading.end === "end")
+      for (const what of ["lost", "repeated", "misplaced"] as const) if (audit[what].length > 0) counts[what]++
+      if (reading.end !== "end") counts.stalled++
+      counts.requests += reading.requests
     }
-    const { end: _, ...stalls } = ends
-    const causes = Object.entries(stalls).map(([cause, count]) => `${cause} ${percent(count)}`)
-    console.log(
-      `| ${name} | ${reader} | ${percent(bad.lost)} | ${percent(bad.repeated)} | ${percent(bad.misplaced)} | ${causes.join(", ") || "0"} | ${(requests / runs).toFixed(1)} |`
-    )
+    const { requests, ...shares } = counts
+    const cells = [name, reader, ...Object.values(shares).map(percent), (requests / runs).toFixed(1)]
+    console.log(`| ${cells.join(" | ")} |`)
   }
-}
-
-console.log("\nA list that stands still, 100 a page:\n")
-console.log("| rows | pages | requests |")
-console.log("| --- | --- | --- |")
-for (const size of [0, 1, 100, 1000, 5000, 100_000]) {
-  const { walk } = Model.run(new Model.ModelServer({ size }))
-  console.log(`| ${size} | ${Math.ceil(size / 100)} | ${walk.stats.requests} |`)
 }

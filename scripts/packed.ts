@@ -1,81 +1,73 @@
-// Looks through the packages as they are published: publint, Are The Types Wrong, what is in them and what is not, whether
-// source maps lead to sources, what their manifests say, which Effect they accept.
-//   npm run build && npm run check:packed
-import { readdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { Console, Effect } from "effect"
+// Looks through the packages as they are published, and uses them as strangers do: `npm run build && npm run check:packed`.
+// publint and Are The Types Wrong judge the manifests and the types. Neither knows which files belong into a tarball, where
+// source maps lead, which Effect is served, or what a module costs that is loaded and not used: that is checked here.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
+import * as esbuild from "esbuild"
+import { rollup } from "rollup"
 import semver from "semver"
-import { main, pack, root, run, type Tarball, temporaryFolder } from "./tarballs.ts"
+import { matrix } from "./matrix.ts"
+import { pack, readJson, root, run, type Tarball } from "./tarballs.ts"
 
-const bin = (name: string) => join(root, "node_modules/.bin", name)
-
-const filesBelow = (folder: string): ReadonlyArray<string> =>
-  readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+const filesBelow = (folder: string): ReadonlySet<string> =>
+  new Set(
+    readdirSync(folder, { withFileTypes: true, recursive: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+  )
 
 /** The files of a package follow from its sources. */
 const wrongFiles = ({ folder, id }: Tarball): ReadonlyArray<string> => {
   const outputs = [".js", ".js.map", ".d.ts", ".d.ts.map"]
-  const expected = new Set(["CHANGELOG.md", "LICENSE", "README.md", "package.json"])
-  for (const source of filesBelow(join(root, "packages", id, "src"))) {
-    expected.add(`src/${source}`)
-    for (const output of outputs) expected.add(`dist/${source.replace(/\.ts$/, output)}`)
-  }
-  const actual = new Set(filesBelow(folder))
+  const sources = [...filesBelow(join(root, "packages", id, "src"))]
+  const expected = new Set([
+    ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
+    ...sources.map((source) => `src/${source}`),
+    ...sources.flatMap((source) => outputs.map((output) => `dist/${source.replace(/\.ts$/, output)}`))
+  ])
+  const actual = filesBelow(folder)
   return [
     ...[...expected].filter((file) => !actual.has(file)).map((file) => `${file} is missing`),
     ...[...actual].filter((file) => !expected.has(file)).map((file) => `${file} does not belong there`)
   ]
 }
 
-/** Each output names a map, and each map the source it was made of. */
+/** Each output names its map, and each map the source it was made of. */
 const brokenMaps = ({ folder }: Tarball): ReadonlyArray<string> => {
-  const actual = new Set(filesBelow(folder))
-  return [...actual]
-    .filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file))
-    .flatMap((file) => {
-      const url = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(readFileSync(join(folder, file), "utf8"))?.[1]
-      if (url === undefined || !actual.has(join(dirname(file), url))) return [`${file} has no source map`]
-      const map = JSON.parse(readFileSync(join(folder, dirname(file), url), "utf8")) as {
-        readonly sources: ReadonlyArray<string>
-        readonly sourceRoot?: string
-      }
-      return map.sources
-        .filter((source) => !actual.has(join(dirname(file), map.sourceRoot ?? "", source)))
-        .map((source) => `the map of ${file} leads to ${source}, which is not there`)
-    })
+  const actual = filesBelow(folder)
+  const outputs = [...actual].filter((file) => /^dist\/.*\.(js|d\.ts)$/.test(file))
+  return outputs.flatMap((file) => {
+    if (!readFileSync(join(folder, file), "utf8").includes(`//# sourceMappingURL=${basename(file)}.map`))
+      return [`${file} does not name its source map`]
+    const { sourceRoot = "", sources } = readJson(folder, `${file}.map`)
+    return (sources as ReadonlyArray<string>)
+      .filter((source) => !actual.has(join(dirname(file), sourceRoot, source)))
+      .map((source) => `the map of ${file} leads to ${source}, which is not there`)
+  })
 }
 
 const wrongFields = ({ id, manifest }: Tarball): ReadonlyArray<string> => {
-  const expected: Record<string, unknown> = {
-    license: "MIT",
-    type: "module",
-    sideEffects: false,
-    engines: { node: JSON.parse(readFileSync(join(root, "package.json"), "utf8")).engines.node },
+  const url = "git+https://github.com/mix-effect/mix-effect.git"
+  const expected = {
+    ...{ license: "MIT", type: "module", sideEffects: false, engines: readJson(root, "package.json").engines },
     publishConfig: { access: "public", provenance: true },
-    repository: {
-      type: "git",
-      url: "git+https://github.com/mix-effect/mix-effect.git",
-      directory: `packages/${id}`
-    }
+    repository: { type: "git", url, directory: `packages/${id}` }
   }
   const text = JSON.stringify({ ...manifest, devDependencies: undefined })
+  const foreign = ["workspace:", "catalog:", "@mix-effect/source"].filter((word) => text.includes(word))
+  const missing = ["author", "bugs", "description", "homepage", "keywords"].filter((name) => !(name in manifest))
   return [
     ...Object.entries(expected)
       .filter(([name, value]) => JSON.stringify(manifest[name]) !== JSON.stringify(value))
       .map(([name, value]) => `package.json: ${name} should be ${JSON.stringify(value)}`),
-    ...["author", "bugs", "description", "homepage", "keywords"]
-      .filter((name) => manifest[name] === undefined)
-      .map((name) => `package.json: no ${name}`),
-    ...["workspace:", "catalog:", "@mix-effect/source"]
-      .filter((word) => text.includes(word))
-      .map((word) => `package.json: ${word} means nothing outside the workspace`)
+    ...missing.map((name) => `package.json: no ${name}`),
+    ...foreign.map((word) => `package.json: ${word} means nothing outside the workspace`)
   ]
 }
 
-/** Which versions the peer ranges have to accept, and which to refuse. */
-const versions = {
+/** Which versions of its peers a package has to accept, and which to refuse. */
+const versions: Record<string, Record<"accept" | "refuse", ReadonlyArray<string>>> = {
   effect: {
     accept: ["3.22.0", "3.22.4", "3.23.0", "3.99.9"],
     refuse: ["3.21.9", "4.0.0-beta.1", "4.0.0-rc.110", "4.0.0", "4.1.0", "5.0.0"]
@@ -86,73 +78,66 @@ const versions = {
   }
 }
 
-const wrongRange = (of: string, name: keyof typeof versions, range: string): ReadonlyArray<string> => [
-  ...versions[name].accept
-    .filter((version) => !semver.satisfies(version, range))
-    .map((version) => `${of} refuses ${name} ${version}: ${range}`),
-  ...versions[name].refuse
-    .filter((version) => semver.satisfies(version, range))
-    .map((version) => `${of} accepts ${name} ${version}: ${range}`)
-]
-
-const wrongPeers = ({ manifest }: Tarball): ReadonlyArray<string> => {
-  const peers = manifest.peerDependencies
-  const unknown = Object.keys(peers).filter((name) => !(name in versions))
-  return [
-    ...unknown.map((name) => `package.json: nobody looks after the range of the peer ${name}`),
-    ...(peers.effect === undefined ? ["package.json: effect is not a peer"] : []),
-    ...Object.keys(versions).flatMap((name) => {
-      const range = peers[name]
-      return range === undefined ? [] : wrongRange("package.json", name as keyof typeof versions, range)
-    })
-  ]
-}
-
-/** A platform that took another major of Effect would bring a second copy of it. */
-const wrongPlatform = (): ReadonlyArray<string> => {
-  const manifest = JSON.parse(readFileSync(join(root, "node_modules/@effect/platform/package.json"), "utf8"))
-  const range: string = manifest.peerDependencies.effect
-  const { refuse, accept } = versions.effect
-  const of = `@effect/platform ${manifest.version}`
-  return [
-    ...refuse.filter((version) => semver.satisfies(version, range)).map((version) => `${of} accepts effect ${version}`),
-    ...accept
-      .filter((version) => semver.gte(version, "3.23.0") && !semver.satisfies(version, range))
-      .map((version) => `${of} refuses effect ${version}`)
-  ]
-}
-
-/** What a checker has to say, where it is not content. */
-const checked = (folder: string, name: string, args: ReadonlyArray<string>) =>
-  run(folder, bin(name), args).pipe(
-    Effect.as([]),
-    Effect.catchAll((error) => Effect.succeed([error.message]))
-  )
-
-const check = (tarball: Tarball) =>
-  Effect.gen(function* () {
-    const { file, folder } = tarball
-    const modules = filesBelow(join(folder, "dist"))
-      .filter((name) => /^[^/]+\.d\.ts$/.test(name) && name !== "index.d.ts")
-      .map((name) => name.replace(/\.d\.ts$/, ""))
-    const problems = [
-      ...(yield* checked(folder, "publint", ["run", file, "--strict"])),
-      ...(yield* checked(folder, "attw", [file, "--profile", "esm-only", "--include-entrypoints", ...modules])),
-      ...wrongFiles(tarball),
-      ...brokenMaps(tarball),
-      ...wrongFields(tarball),
-      ...wrongPeers(tarball)
+const wrongPeers = ({ manifest: { peerDependencies } }: Tarball): ReadonlyArray<string> =>
+  Object.entries({ effect: "", ...peerDependencies }).flatMap(([name, range]) => {
+    const { accept, refuse } = versions[name] ?? { accept: ["a version that anybody looks after"], refuse: [] }
+    return [
+      ...accept.filter((version) => !semver.satisfies(version, range)).map((version) => `refuses ${name} ${version}`),
+      ...refuse.filter((version) => semver.satisfies(version, range)).map((version) => `accepts ${name} ${version}`)
     ]
-    const entries = modules.length + 1
-    if (problems.length === 0) yield* Console.log(`${tarball.manifest.name}: ${entries} entry points, all well`)
-    return problems.map((problem) => `${tarball.manifest.name}: ${problem}`)
   })
 
-main(
-  Effect.gen(function* () {
-    const tarballs = yield* pack(yield* temporaryFolder)
-    const problems = yield* Effect.forEach(tarballs, check, { concurrency: 2 })
-    const all = [...problems.flat(), ...wrongPlatform()]
-    if (all.length > 0) yield* Effect.fail(new Error(all.join("\n")))
-  }).pipe(Effect.scoped)
-)
+/** Loads every module and uses none: each statement has to prove itself droppable, which esbuild does not try. */
+const keptUnused = async ({ folder }: Tarball): Promise<ReadonlyArray<string>> => {
+  const modules = [...filesBelow(folder)].filter((file) => /^dist\/.*\.js$/.test(file))
+  const bundle = await rollup({
+    input: "all",
+    external: /^[^./]/,
+    treeshake: { moduleSideEffects: (_, external) => !external },
+    plugins: [
+      {
+        name: "all",
+        resolveId: (id) => (id === "all" ? id : null),
+        load: (id) =>
+          id === "all" ? modules.map((file) => `import ${JSON.stringify(join(folder, file))}`).join("\n") : null
+      }
+    ],
+    onwarn: ({ code, message }) => {
+      if (code !== "EMPTY_BUNDLE") throw new Error(message)
+    }
+  })
+  const { output } = await bundle.generate({ format: "es" })
+  const { code } = await esbuild.transform(output[0].code, { minify: true, treeShaking: true, format: "esm" })
+  return code.length > 1_500 ? [`${code.length} bytes stay of modules that nobody uses: ${code.slice(0, 500)}`] : []
+}
+
+const check = async (tarball: Tarball): Promise<ReadonlyArray<string>> => {
+  const { file, folder, manifest } = tarball
+  const modules = readdirSync(join(folder, "dist")).flatMap((name) => /^(?!index)(\w+)\.d\.ts$/.exec(name)?.[1] ?? [])
+  const said = (name: string, args: ReadonlyArray<string>) =>
+    run(folder, join(root, "node_modules/.bin", name), args).then(
+      () => [],
+      (error: Error) => [error.message]
+    )
+  const problems = [
+    ...(await said("publint", ["run", file, "--strict"])),
+    ...(await said("attw", [file, "--profile", "esm-only", "--include-entrypoints", ...modules])),
+    ...[wrongFiles, brokenMaps, wrongFields, wrongPeers].flatMap((wrong) => wrong(tarball)),
+    ...(await keptUnused(tarball))
+  ]
+  return problems.map((problem) => `${manifest.name}: ${problem}`)
+}
+
+// Outside the workspace, so that nothing is found in it by chance.
+const folder = mkdtempSync(join(tmpdir(), "mix-effect-"))
+try {
+  const tarballs = await pack(folder)
+  const problems = (await Promise.all(tarballs.map(check))).flat()
+  console.log(`${tarballs.length} packages, their files, maps, manifests and types: ${problems.length} problems`)
+  for (const problem of problems.concat(await matrix(folder, tarballs))) {
+    console.error(problem)
+    process.exitCode = 1
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}

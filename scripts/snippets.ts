@@ -1,8 +1,8 @@
 // The TypeScript in the project's documents: fenced blocks of Markdown files, and `@example`s of doc comments. All of it is
-// compiled, and all of it is run but for blocks marked `ts no-run`.
+// compiled, and all of it is run but for blocks marked `ts no-run`. No well-kept tool does both: `typescript-docs-verifier` only
+// type-checks (and takes 37 s), and `@effect/docgen` reads no Markdown and has no server to stand in for the documented one.
 import { fork } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
 import * as esbuild from "esbuild"
@@ -39,14 +39,14 @@ const ofSource = (file: string, text: string): ReadonlyArray<Snippet> =>
     run: true
   }))
 
-/** What was installed or made; docs/api repeats what stands in the sources. */
-const skipped = /^(node_modules|dist|\.git|\.vitest)$/
+/** What was installed or made. */
+const skipped = /^(node_modules|dist|api|\..*)$/
 
 const files = (root: string, folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
     if (!entry.isDirectory()) return [path]
-    return skipped.test(entry.name) || path === join("docs", "api") ? [] : files(root, path)
+    return skipped.test(entry.name) ? [] : files(root, path)
   })
 
 /** Those of every Markdown file of the workspace, and of the sources of its packages. */
@@ -57,32 +57,40 @@ export const collect = (root: string): ReadonlyArray<Snippet> =>
     return /^packages[\\/][^\\/]+[\\/]src[\\/].*\.ts$/.test(file) ? ofSource(file, read()) : []
   })
 
-/** Type-checks snippets as modules at the root of the workspace. Answers one line for each thing wrong. */
-export const check = async (root: string, snippets: ReadonlyArray<Snippet>): Promise<ReadonlyArray<string>> => {
-  const { config } = ts.readConfigFile(join(root, "tsconfig.check.json"), ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, root)
-  const virtual = new Map(snippets.map((snippet, index) => [join(root, `snippet-${index}.ts`), snippet]))
-  const host = ts.createCompilerHost({ ...options, noUnusedLocals: false })
-  const { fileExists, getSourceFile, readFile } = host
-  host.fileExists = (file) => virtual.has(file) || fileExists(file)
-  host.readFile = (file) => virtual.get(file)?.code ?? readFile(file)
-  host.getSourceFile = (file, target) => {
-    const snippet = virtual.get(file)
-    return snippet === undefined ? getSourceFile(file, target) : ts.createSourceFile(file, snippet.code, target)
+/** Hands over files of snippets at the root of the workspace, where modules are found, and removes them again. */
+const written = async <A>(root: string, codes: ReadonlyArray<string>, use: (folder: string) => Promise<A>) => {
+  const folder = mkdtempSync(join(root, ".snippets-"))
+  try {
+    for (const [index, code] of codes.entries()) writeFileSync(join(folder, `snippet-${index}.ts`), code)
+    return await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
-  const program = ts.createProgram([...virtual.keys()], { ...options, noUnusedLocals: false }, host)
-  const problems: Array<string> = []
-  for (const [name, snippet] of virtual) {
-    await setImmediate() // The compiler works for seconds, and others want to be heard meanwhile.
-    const source = program.getSourceFile(name)
-    const diagnostics = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
-    for (const { file, messageText, start = 0 } of diagnostics) {
-      const line = snippet.line + (file?.getLineAndCharacterOfPosition(start).line ?? 0)
-      problems.push(`${snippet.file}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`)
-    }
-  }
-  return problems
 }
+
+/** Type-checks snippets. Answers one line for each thing wrong. */
+export const check = (root: string, snippets: ReadonlyArray<Snippet>): Promise<ReadonlyArray<string>> =>
+  written(
+    root,
+    snippets.map(({ code }) => code),
+    async (folder) => {
+      const { config } = ts.readConfigFile(join(root, "tsconfig.check.json"), ts.sys.readFile)
+      const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, root)
+      const names = snippets.map((_, index) => join(folder, `snippet-${index}.ts`))
+      const program = ts.createProgram(names, { ...options, noUnusedLocals: false })
+      const problems: Array<string> = []
+      for (const [index, snippet] of snippets.entries()) {
+        await setImmediate() // The compiler works for seconds, and others want to be heard meanwhile.
+        const source = program.getSourceFile(names[index] ?? "")
+        const diagnostics = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+        for (const { file, messageText, start = 0 } of diagnostics) {
+          const line = snippet.line + (file?.getLineAndCharacterOfPosition(start).line ?? 0)
+          problems.push(`${snippet.file}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`)
+        }
+      }
+      return problems
+    }
+  )
 
 /** A module is over when what it does at its top level is: `Effect.runPromise` there is waited for. */
 const awaited = (code: string): string =>
@@ -101,70 +109,44 @@ const documented = /https?:\/\/(localhost:80(80|88)|([\w-]+\.)*example\.com)\b/g
 
 /**
  * Runs snippets against the Mix server at a url, all in one other process: it stands for the servers that documents name,
- * and for `MIX_SERVER_URL`. What a snippet exports is run too: effects and streams to their end or for two seconds, with a
- * `MessagesService`; layers are built. Answers one line for each thing that fails; a missing configuration is the reader's
- * business.
+ * and for `MIX_SERVER_URL`. What a snippet exports is run too: effects and streams to their end or for two seconds, with the
+ * services of `MixNode`; layers are built. Answers one line for each thing that fails; a missing configuration is the
+ * reader's business.
  */
-export const run = async (
+export const run = (
   root: string,
   snippets: ReadonlyArray<Snippet>,
   serverUrl: string
-): Promise<ReadonlyArray<string>> => {
-  const folder = mkdtempSync(join(tmpdir(), "mix-effect-snippets-"))
-  try {
-    await esbuild.build({
-      entryPoints: [
-        { in: join(root, "scripts/snippetsProcess.ts"), out: "main" },
-        ...snippets.map((_, index) => ({ in: `snippet:${index}`, out: `snippet-${index}` }))
-      ],
-      plugins: [
-        {
-          name: "snippets",
-          setup: (build) => {
-            build.onResolve({ filter: /^snippet:/ }, ({ path }) => ({ path, namespace: "snippet" }))
-            build.onLoad({ filter: /./, namespace: "snippet" }, ({ path }) => ({
-              contents: awaited(snippets[Number(path.slice("snippet:".length))]?.code ?? "").replaceAll(
-                documented,
-                serverUrl
-              ),
-              loader: "ts",
-              resolveDir: root
-            }))
-          }
+): Promise<ReadonlyArray<string>> =>
+  written(
+    root,
+    snippets.map(({ code }) => awaited(code).replaceAll(documented, serverUrl)),
+    async (folder) => {
+      await esbuild.build({
+        entryPoints: [join(root, "scripts/snippetsProcess.ts"), join(folder, "snippet-*.ts")],
+        entryNames: "[name]",
+        outdir: folder,
+        outExtension: { ".js": ".mjs" },
+        ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node20", logLevel: "silent" },
+        conditions: ["@mix-effect/source"],
+        // Of dependencies that are CommonJS.
+        banner: {
+          js: `import { createRequire as $create } from "node:module"; const require = $create(import.meta.url)`
         }
-      ],
-      outdir: folder,
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      splitting: true,
-      format: "esm",
-      platform: "node",
-      target: "node20",
-      conditions: ["@mix-effect/source"],
-      // Of dependencies that are CommonJS.
-      banner: {
-        js: 'import { createRequire as $create } from "node:module"; const require = $create(import.meta.url)'
-      },
-      logLevel: "silent"
-    })
-    const names = snippets.map(({ file, line }) => `${file}:${line}`)
-    return await new Promise((resolve, reject) => {
-      const child = fork(join(folder, "main.mjs"), names, {
-        env: { ...process.env, MIX_SERVER_URL: serverUrl },
-        execArgv: [],
-        stdio: ["ignore", "pipe", "pipe", "ipc"]
       })
+      const names = snippets.map(({ file, line }) => `${file}:${line}`)
+      const env = { ...process.env, MIX_SERVER_URL: serverUrl }
+      const child = fork(join(folder, "snippetsProcess.mjs"), names, { env, execArgv: [], silent: true })
       let output = ""
-      const keep = (data: Buffer) => {
-        output = (output + data).slice(-2000)
+      for (const stream of [child.stdout, child.stderr]) {
+        stream?.on("data", (data: Buffer) => {
+          output = (output + data).slice(-2000)
+        })
       }
-      child.stdout?.on("data", keep)
-      child.stderr?.on("data", keep)
-      child.on("error", reject)
-      child.on("message", (problems) => resolve(problems as ReadonlyArray<string>))
-      child.on("exit", () => resolve([`A snippet ended the process that runs them all:\n${output}`]))
-    })
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
+      return new Promise((resolve, reject) => {
+        child.on("error", reject)
+        child.on("message", (problems) => resolve(problems as ReadonlyArray<string>))
+        child.on("exit", () => resolve([`A snippet ended the process that runs them all:\n${output}`]))
+      })
+    }
+  )

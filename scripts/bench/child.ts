@@ -1,90 +1,77 @@
-// One measurement in a fresh process: warms up, works, checks what was read, and prints what it took.
+// One measurement in a fresh process of plain Node: warms up, works, checks what was read, and prints what it took.
 import { readFileSync } from "node:fs"
-import type { Connect, Work } from "./contenders/contender.ts"
-import { Digest } from "./rows.ts"
+import { Bench } from "tinybench"
+import type * as Bare from "./bare.ts"
+import { digest, idOf } from "./rows.ts"
+import type * as Sdk from "./sdk.ts"
 
-/** Each process loads only what its contender needs. */
-const contenders = {
-  undici: async (): Promise<Connect> => (await import("./contenders/undici.ts")).undici,
-  rawFetch: async (): Promise<Connect> => (await import("./contenders/rawFetch.ts")).rawFetch,
-  fetchZod: async (): Promise<Connect> => (await import("./contenders/fetchZod.ts")).fetchZod,
-  node: async (): Promise<Connect> => (await import("./contenders/sdk.ts")).node,
-  onFetch: async (): Promise<Connect> => (await import("./contenders/sdk.ts")).onFetch,
-  tap: async (): Promise<Connect> => (await import("./contenders/sdk.ts")).tap,
-  mapEffect: async (): Promise<Connect> => (await import("./contenders/sdk.ts")).mapEffect,
-  asyncIterable: async (): Promise<Connect> => (await import("./contenders/sdk.ts")).asyncIterable,
-  traced: async (): Promise<Connect> => (await import("./contenders/sdk.ts")).traced
-}
+export type Contender = keyof typeof Bare.contenders | keyof typeof Sdk.contenders
 
-export type ContenderId = keyof typeof contenders
-
-/** What the parent asks for. */
-export interface Job extends Work {
-  readonly contender: ContenderId
-  readonly kind: "history" | "calls"
-  /** The server to warm up on, which is the same without latency; how often; and the server to measure on. */
-  readonly warmUpUrl: string
+export interface Job extends Bare.Work {
+  readonly contender: Contender
+  readonly latency: number
+  readonly bytes: number
+  readonly rows: number
   readonly warmUp: number
-  readonly serverUrl: string
-  /** How often the work is done in the measured part. */
   readonly repeat: number
-  /** What has been read after the work is done once. */
-  readonly expected: string
-  /** The row counts at which the live heap is looked at. */
-  readonly heapAt: ReadonlyArray<number>
+  /** Reads once, from a cold start, and looks at the live heap at the 100,000th row and at the end. */
+  readonly memory?: boolean
 }
 
-/** The times are those of one repetition, in milliseconds; the sizes are in bytes. */
 export interface Measured {
+  /** The median of the repetitions. */
   readonly ms: number
-  /** User and system time of all threads. */
-  readonly cpuMs: number
-  /** The live heap at each of `heapAt`. */
-  readonly heaps: ReadonlyArray<number>
-  readonly peakRss: number
+  readonly connections?: number
+  readonly peakMiB?: number
+  readonly grewMiB?: number
 }
 
-/**
- * The kernel's own mark of this program. What `process.resourceUsage` says may be that of the parent, which a forked
- * process inherits.
- */
-const peakRss = (): number => {
-  try {
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) * 1024
-  } catch {
-    return process.resourceUsage().maxRSS * 1024
-  }
+/** Loads only what the contender needs. */
+const connect = async (name: Contender, serverUrl: string): Promise<Bare.Read> => {
+  const { contenders } = name.startsWith("sdk") ? await import("./sdk.ts") : await import("./bare.ts")
+  return (contenders as Record<Contender, (serverUrl: string) => Promise<Bare.Read>>)[name](serverUrl)
 }
 
-const run = async (job: Job): Promise<Measured> => {
-  const connect = await contenders[job.contender]()
-  const heaps: Array<number> = []
-  const once = async (serverUrl: string, times: number, heapAt: ReadonlyArray<number>) => {
-    const { calls, close, history } = await connect(serverUrl)
-    // The first connection is not part of the work.
-    await calls({ ...job, calls: 1, concurrency: 1 }, new Digest())
-    globalThis.gc?.()
-    const cpu = process.cpuUsage()
-    const start = performance.now()
-    for (let time = 0; time < times; time++) {
-      let before = 0
-      const digest = new Digest((rows) => {
-        if (heapAt.some((at) => before < at && at <= rows)) {
-          globalThis.gc?.()
-          heaps.push(process.memoryUsage().heapUsed)
-        }
-        before = rows
+const live = () => {
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed / 1024 ** 2
+}
+
+const measure = async (origin: string, job: Job): Promise<Measured> => {
+  const expected = digest()
+  for (let n = 0; n < (job.calls?.[0] ?? job.rows); n++) expected.seen([{ id: idOf(job.calls ? 0 : n), userInput: "" }])
+  const readFrom = async (latency: number) => {
+    const read = await connect(job.contender, `${origin}/${latency}/${job.bytes}/${job.rows}`)
+    return async (onRows = (_: number) => {}) => {
+      const { seen, sum } = digest()
+      await read(job, (rows) => {
+        seen(rows)
+        onRows(sum.rows)
       })
-      await (job.kind === "history" ? history : calls)(job, digest)
-      if (String(digest) !== job.expected) throw new Error(`read ${digest}, and not ${job.expected}`)
+      const told = JSON.stringify(sum)
+      if (told !== JSON.stringify(expected.sum)) throw new Error(`read ${told}, not ${JSON.stringify(expected.sum)}`)
     }
-    const ms = performance.now() - start
-    const { system, user } = process.cpuUsage(cpu)
-    await close()
-    return { ms: ms / times, cpuMs: (system + user) / 1000 / times }
   }
-  if (job.warmUp > 0) await once(job.warmUpUrl, job.warmUp, [])
-  return { ...(await once(job.serverUrl, job.repeat, job.heapAt)), heaps, peakRss: peakRss() }
+  const read = await readFrom(job.latency)
+  const start = performance.now()
+  if (job.memory) {
+    let early = 0
+    await read((rows) => {
+      if (early === 0 && rows >= 100_000) early = live()
+    })
+    // The kernel's own mark: what `process.resourceUsage` says may be that of the parent.
+    const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024
+    return { ms: performance.now() - start, grewMiB: Math.round(live() - early), peakMiB: Math.round(peak) }
+  }
+  const warmUp = job.latency === 0 ? read : await readFrom(0)
+  for (let time = 0; time < job.warmUp; time++) await warmUp()
+  const count = async () => Number(await (await fetch(`${origin}/connections`)).text())
+  const before = await count()
+  const bench = new Bench({ iterations: job.repeat, time: 0, warmup: false, throws: true })
+  const [task] = await bench.add(job.contender, () => read()).run()
+  if (task?.result.state !== "completed") throw new Error(`${job.contender} was not measured`)
+  return { ms: task.result.latency.p50, connections: (await count()) - before }
 }
 
-console.log(JSON.stringify(await run(JSON.parse(process.argv[2] ?? "") as Job)))
+const [origin = "", job = ""] = process.argv.slice(2)
+process.stdout.write(JSON.stringify(await measure(origin, JSON.parse(job) as Job)), () => process.exit())

@@ -1,127 +1,197 @@
-// How much the SDK costs: the same rows read by it and by bare loops, from a server in a process of its own. Contenders run
-// one after the other in fresh processes, in rounds that begin with another one each time, and are compared within a round:
-// a noisy machine is unkind to all alike. Processor time is told besides, which neighbours disturb less.
-//   npm run bench -- [--short] [--only history:1000:300] [--rounds 5] [--minutes 3] [--json results.json]
-// Takes under ten minutes, `--short` under one: as many rounds are run as fit. Fails if a target is missed or not measured.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+// What the SDK costs over bare loops that read the same rows, from a server in a process of its own; after `npm run build`.
+//   npm run bench -- [--only history:1000:300 ...] [--rounds 5]
+// tinybench repeats and times the work, but the order of contenders in one process decides (a ratio wandered from 1.18 to
+// 1.32): here each runs in a fresh process, in rounds that begin with another one, and is compared within its round.
+import { execFile, fork } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
-import { parseArgs } from "node:util"
-import * as Build from "./build.ts"
-import { type Cell, cells } from "./cells.ts"
-import type { Measured } from "./child.ts"
-import * as Cold from "./cold.ts"
-import { measure, serve } from "./measure.ts"
-import * as Report from "./report.ts"
+import { parseArgs, promisify } from "node:util"
+import * as esbuild from "esbuild"
+import type { Contender, Job, Measured } from "./child.ts"
 
+const root = join(import.meta.dirname, "../..")
 const { values: options } = parseArgs({
-  options: {
-    short: { type: "boolean", default: false },
-    only: { type: "string", multiple: true, default: [] },
-    rounds: { type: "string" },
-    minutes: { type: "string" },
-    json: { type: "string" }
-  }
+  options: { only: { type: "string", multiple: true, default: [] }, rounds: { type: "string", default: "5" } }
 })
 
-const begun = performance.now()
-const budget = Number(options.minutes ?? (options.short ? 0.8 : 9)) * 60_000
-const rounds = Number(options.rounds ?? (options.short ? 3 : 7))
+/** At most so much of a figure, or so many times that of another contender. */
+type Target = { readonly of: string; readonly figure: keyof Measured; readonly than?: string; readonly most: number }
 
-const matches = (name: string) => options.only.some((only) => name === only || name.startsWith(`${only}:`))
+interface Cell {
+  /** Milliseconds are divided by this: pages, or calls. */
+  readonly units: number
+  /** Jobs, or programs from the start of their process, by name. The others are compared with the first. */
+  readonly contenders: Readonly<Record<string, Job | string>>
+  readonly targets: ReadonlyArray<Target>
+}
 
-/** In short mode fewer contenders take part; a cell that is asked for by name has at least all of its own. */
-const selected = cells(options.short).flatMap((cell): ReadonlyArray<Cell> => {
-  if (options.only.length > 0 && !matches(cell.name)) return []
-  if (!options.short) return [cell]
-  if (cell.short === undefined) return options.only.length > 0 ? [cell] : []
-  const short = new Set(cell.short)
-  return [
-    { ...cell, contenders: Object.fromEntries(Object.entries(cell.contenders).filter(([name]) => short.has(name))) }
+const bare = "raw-undici"
+const time = (of: string, than: string, most: number): Target => ({ of, figure: "ms", than, most })
+
+const standard = { latency: 0, bytes: 300, pageSize: 1000, ahead: 0, warmUp: 4, repeat: 3 }
+
+const jobs = (names: ReadonlyArray<Contender>, work: Partial<Job> & { readonly rows: number }) =>
+  Object.fromEntries(names.map((contender) => [contender, { ...standard, ...work, contender }]))
+
+const history = (
+  pageSize: number,
+  bytes: number,
+  rows: number,
+  most: number,
+  others: ReadonlyArray<Contender>
+): Cell => ({
+  units: rows / pageSize,
+  contenders: jobs([bare, "sdk", ...others], { pageSize, bytes, rows }),
+  targets: [time("sdk", bare, most)]
+})
+
+const ahead = (contender: Contender, ahead: number, work: Partial<Job> & { readonly rows: number }) => ({
+  [ahead === 0 ? contender : `${contender}, ${ahead} ahead`]: { ...standard, ...work, contender, ahead }
+})
+
+const latency = (ms: number, targets: ReadonlyArray<Target>): Cell => {
+  const work = { latency: ms, rows: 4000, pageSize: 100, repeat: 1 }
+  const each = [0, 1, 2, 4, 8].map((pages) => ahead("sdk", pages, work))
+  return { units: 40, contenders: Object.assign(ahead(bare, 0, work), ahead(bare, 8, work), ...each), targets }
+}
+
+const engines = ["sdk on fetch", "sdk on platform's undici", "sdk on node:http"] as const
+
+const calls = (count: number, atOnce: number, most: number, overFetch: number): Cell => ({
+  units: count,
+  contenders: jobs([bare, "sdk", "sdk, traced", "raw-fetch", ...engines], {
+    ...{ rows: 1, calls: [count, atOnce], warmUp: 8, repeat: 9 }
+  }),
+  targets: [time("sdk", bare, most), time("sdk, traced", "sdk", 1.25), time("sdk on fetch", "raw-fetch", overFetch)]
+})
+
+const firstCall = `import { MessagesService } from "@mix-effect/core"
+import { MixNode } from "@mix-effect/node"
+import * as Effect from "effect/Effect"
+const program = Effect.flatMap(MessagesService, (messages) => messages.getHistory({ limit: 1 }))
+await Effect.runPromise(Effect.provide(program, MixNode.layer({ serverUrl: process.argv[2] })))`
+
+/** The modules of effect and platform that the SDK imports. */
+const { metafile } = await esbuild.build({
+  ...{ stdin: { contents: firstCall, resolveDir: root }, bundle: true, format: "esm", platform: "node" },
+  ...{ external: ["effect", "effect/*", "@effect/*", "undici"], metafile: true, write: false }
+})
+const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path))
+const peers = [...new Set(imported)].filter((path) => /^(effect|@effect)\b/.test(path))
+
+const start: Cell = {
+  units: 1,
+  contenders: {
+    "import effect, platform": peers.map((path) => `import "${path}"\n`).join(""),
+    nothing: "",
+    "import sdk": 'import "@mix-effect/core"\nimport "@mix-effect/node"',
+    "sdk, first call": firstCall
+  },
+  targets: [time("sdk, first call", "import effect, platform", 1.15)]
+}
+
+const million = { rows: 1_000_000, memory: true }
+const memory: Cell = {
+  units: 1000,
+  contenders: { ...ahead(bare, 0, million), ...ahead("sdk", 0, million), ...ahead("sdk", 8, million) },
+  targets: [
+    { of: "sdk", figure: "peakMiB", than: bare, most: 1.8 },
+    { of: "sdk", figure: "grewMiB", most: 16 },
+    { of: "sdk, 8 ahead", figure: "grewMiB", most: 16 }
   ]
-})
-if (selected.length === 0)
-  throw new Error(
-    `There is ${cells(false)
-      .map(({ name }) => name)
-      .join(", ")}`
-  )
-
-const version = (name: string): string =>
-  JSON.parse(readFileSync(join(Build.root, "node_modules", name, "package.json"), "utf8")).version
-
-const machine = () => ({
-  cpus: cpus().length,
-  cpu: cpus()[0]?.model.trim(),
-  node: process.version,
-  ...Object.fromEntries(["effect", "@effect/platform", "undici", "zod"].map((name) => [name, version(name)])),
-  load: loadavg().map((load) => Number(load.toFixed(2)))
-})
-
-interface Progress {
-  readonly cell: Cell
-  readonly samples: Record<string, Array<Measured>>
-  /** How long its last round took. */
-  took: number
 }
 
-const rotated = <A>(list: ReadonlyArray<A>, by: number): ReadonlyArray<A> => {
-  const start = by % list.length
-  return [...list.slice(start), ...list.slice(0, start)]
+/** Each varies one thing. */
+const cells: Record<string, Cell> = {
+  "history:1000:300": history(1000, 300, 50_000, 1.5, ["raw-fetch", "sdk, Stream.tap", ...engines]),
+  "history:100:300": history(100, 300, 10_000, Number.POSITIVE_INFINITY, ["raw-fetch", "sdk on fetch"]),
+  "history:50:300": history(50, 300, 10_000, 1.8, []),
+  "history:1000:2000": history(1000, 2000, 20_000, 1.5, ["raw-fetch", "sdk on fetch"]),
+  "history:50:2000": history(50, 2000, 10_000, 1.8, []),
+  "latency:5": latency(5, []),
+  "latency:20": latency(20, [
+    time("sdk", bare, 1.08),
+    time("sdk, 4 ahead", bare, 0.3),
+    time("sdk, 8 ahead", bare, 0.2)
+  ]),
+  "latency:50": latency(50, []),
+  "calls:1": calls(200, 1, 1.8, 2.5),
+  "calls:64": calls(640, 64, 4, 5),
+  start,
+  memory
 }
 
-const run = async (folder: string): Promise<ReadonlyArray<Report.Result>> => {
-  const server = await serve(folder)
-  const progress = selected.map(
-    (cell): Progress => ({
-      cell,
-      samples: Object.fromEntries(Object.keys(cell.contenders).map((name) => [name, []])),
-      took: 0
+const chosen = Object.entries(cells).filter(
+  ([name]) => options.only.length === 0 || options.only.some((only) => `${name}:`.startsWith(`${only}:`))
+)
+if (chosen.length === 0) throw new Error(`There is ${Object.keys(cells).join(", ")}`)
+
+// Inside the workspace, so that packages are found by their names.
+const folder = mkdtempSync(join(root, "node_modules/.bench-"))
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+await esbuild.build({
+  entryPoints: ["child.ts", "server.ts"].map((name) => join(import.meta.dirname, name)),
+  ...{ outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, splitting: true, packages: "external" },
+  ...{ format: "esm", platform: "node", target: "node20" }
+})
+const server = fork(join(folder, "server.mjs"), { execArgv: [] })
+const origin = `http://127.0.0.1:${await new Promise((resolve) => server.once("message", resolve))}`
+
+/** One that fails, or is stuck, spoils its own row only. */
+const measure = async (job: Job | string): Promise<Measured> => {
+  const program = join(folder, "program.mjs")
+  if (typeof job === "string") writeFileSync(program, `${job}\nconsole.log(JSON.stringify({ ms: performance.now() }))`)
+  const args =
+    typeof job === "string"
+      ? [program, `${origin}/0/300/1`]
+      : ["--expose-gc", join(folder, "child.mjs"), origin, JSON.stringify(job)]
+  try {
+    return JSON.parse((await promisify(execFile)(process.execPath, args, { timeout: 300_000 })).stdout) as Measured
+  } catch (error) {
+    console.error(error)
+    return { ms: Number.NaN }
+  }
+}
+
+/** Not a number if one of the values is none. */
+const median = (values: ReadonlyArray<number>) =>
+  values.some(Number.isNaN) ? Number.NaN : ([...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN)
+
+console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`)
+for (const [name, { contenders, targets, units }] of chosen) {
+  const samples: Record<string, Array<Measured>> = Object.fromEntries(Object.keys(contenders).map((one) => [one, []]))
+  const order = Object.entries(contenders)
+  for (let round = 0; round < Number(options.rounds); round++) {
+    for (const [contender, job] of order) samples[contender]?.push(await measure(job))
+    order.push(...order.splice(0, 1))
+  }
+  const figures = (of: string, figure: keyof Measured) => (samples[of] ?? []).map((one) => one[figure] ?? Number.NaN)
+  const ratios = (of: string, figure: keyof Measured, than: string) => {
+    const others = figures(than, figure)
+    return figures(of, figure).map((value, round) => value / (others[round] ?? Number.NaN))
+  }
+  console.log(`\n${name}`)
+  console.table(
+    Object.entries(samples).map(([contender, [first]]) => {
+      const times = ratios(contender, "ms", Object.keys(contenders)[0] ?? "")
+      const { ms: _, ...others } = first ?? { ms: 0 }
+      return {
+        contender,
+        "ms each": Number((median(figures(contender, "ms")) / units).toPrecision(3)),
+        ratio: Number(median(times).toFixed(2)),
+        from: Number(Math.min(...times).toFixed(2)),
+        to: Number(Math.max(...times).toFixed(2)),
+        ...others
+      }
     })
   )
-  const now = () => performance.now() - begun
-  try {
-    for (let round = 0; round < rounds; round++) {
-      const due = progress.filter(({ cell }) => round < (cell.rounds ?? rounds))
-      const done = []
-      for (const one of due) {
-        const start = now()
-        if (start + one.took > budget) continue
-        const { cell, samples } = one
-        const times = cell.times ?? 1
-        for (let time = round * times; time < (round + 1) * times; time++) {
-          for (const [name, job] of rotated(Object.entries(cell.contenders), time)) {
-            samples[name]?.push(await measure(folder, server, job))
-          }
-        }
-        one.took = now() - start
-        done.push(one)
-      }
-      if (done.length === 0) break
-      console.error(`Round ${round + 1}: ${done.length} of ${due.length} after ${(now() / 1000).toFixed(0)} s`)
-    }
-  } finally {
-    server.stop()
+  for (const { figure, most, of, than } of targets) {
+    const value = median(than === undefined ? figures(of, figure) : ratios(of, figure, than))
+    const met = value <= most
+    if (!met) process.exitCode = 1
+    const unit = than === undefined ? "" : ` x that of ${than}`
+    console.log(`  ${met ? "pass" : "MISS"}  ${of}: ${figure} ${value.toFixed(2)}${unit}, at most ${most} is allowed`)
   }
-  return progress.map(({ cell, samples }) => Report.summarise(cell, samples))
 }
-
-Build.packages()
-// Inside the workspace, so that packages are found by their names.
-const folder = mkdtempSync(join(Build.root, "node_modules/.bench-"))
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
-await Build.programs(folder)
-await Cold.write(folder)
-const before = machine()
-const results = await run(folder)
-
-console.log(
-  Object.entries(before)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(", ")
-)
-for (const result of results) console.log(`\n${Report.table(result)}`)
-console.log(`\nload now ${machine().load}; ${Report.verdict(results)}`)
-if (options.json !== undefined)
-  writeFileSync(options.json, `${JSON.stringify({ machine: before, results }, null, 2)}\n`)
-if (results.some(({ outcomes }) => outcomes.some(({ met }) => !met))) process.exitCode = 1
+server.kill()

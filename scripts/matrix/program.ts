@@ -9,6 +9,13 @@ import { MixNode } from "@mix-effect/node"
 import { MessagesTest, MixServer } from "@mix-effect/testing"
 import { type ConfigError, Console, Effect, Layer, Schema, Stream } from "effect"
 
+const message: BackendMessage = {
+  id: MessageId.make("m1"),
+  sessionId: SessionId.make("s1"),
+  role: "user",
+  userInput: ""
+}
+
 const saved = Schema.encode(Schema.parseJson(HistoryCursor.HistoryCursor))
 
 /** Reads the history by pages, keeping the place, and counts it. */
@@ -20,20 +27,13 @@ const count: Effect.Effect<number, MixError, MessagesService> = Effect.gen(funct
   )
 })
 
-const seed: ReadonlyArray<BackendMessage> = [
-  { id: MessageId.make("m1"), sessionId: SessionId.make("s1"), role: "user", userInput: "Hello" }
-]
-
 const program = Effect.gen(function* () {
   const { url: serverUrl } = yield* MixServer.serve({ seed: { sessions: 3, messages: 250 } })
   const layers: ReadonlyArray<Layer.Layer<MessagesService, ConfigError.ConfigError>> = [
     MixNode.layer({ serverUrl }),
     MixBrowser.layer({ serverUrl }),
-    MessagesHttp.layer({ serverUrl }).pipe(
-      Layer.provide(FetchHttpClient.layer),
-      Layer.provide(RetryPolicy.layer(RetryPolicy.none))
-    ),
-    MessagesTest.layer({ messages: seed })
+    Layer.provide(MessagesHttp.layer({ serverUrl }), [FetchHttpClient.layer, RetryPolicy.layer(RetryPolicy.none)]),
+    MessagesTest.layer({ messages: [message] })
   ]
   const counts = yield* Effect.forEach(layers, (layer) => Effect.provide(count, layer))
   const refused = yield* MessagesService.pipe(

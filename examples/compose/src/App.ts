@@ -1,4 +1,5 @@
 /** The layers of the application, and what each reads from the configuration. */
+import { printable } from "@mix-effect/core"
 import { MixNode } from "@mix-effect/node"
 import { Config, Effect, Layer, Logger, LogLevel } from "effect"
 import { Digest } from "./Digest.ts"
@@ -22,6 +23,6 @@ export const AppLive = Digest.layer.pipe(Layer.provide(MessagesLive))
 export const program = Effect.gen(function* () {
   const { busiest } = yield* Digest
   for (const { latest, messages, sessionId } of yield* busiest) {
-    yield* Effect.logInfo(`${sessionId}: ${messages} messages, lately ${JSON.stringify(latest)}`)
+    yield* Effect.logInfo(`${printable(sessionId)}: ${messages} messages, lately "${printable(latest)}"`)
   }
 })

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { ExportFileError } from "./ExportFile.ts"
 import { note, type Output, type OutputError } from "./Output.ts"
+import { harmless } from "./Render.ts"
 
 /** Flags that do not go together. */
 export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
@@ -63,10 +64,10 @@ const codeOf = (failure: Failure): number => {
 export const report = (cause: Cause.Cause<Failure>): Effect.Effect<void, never, Output> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.void
   const line = Option.match(Cause.failureOption(cause), {
-    onNone: () => Option.some(`this is a bug: ${String(Cause.squash(cause)).replace(/\s+/g, " ")}`),
+    onNone: () => Option.some(`this is a bug: ${String(Cause.squash(cause))}`),
     onSome: lineOf
   })
-  return Option.match(line, { onNone: () => Effect.void, onSome: (line) => note(`error: ${line}`) })
+  return Option.match(line, { onNone: () => Effect.void, onSome: (line) => note(`error: ${harmless(line)}`) })
 }
 
 export const exitCode = (exit: Exit.Exit<unknown, unknown>, interrupted: number): number =>

@@ -1,7 +1,10 @@
 /** What is exported, page by page: the history, or one session. */
 import { type BackendMessage, type HistoryCursor, MessagesService, type SessionId } from "@mix-effect/core"
+import { RetryPolicy } from "@mix-effect/http"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
 export interface Page {
@@ -39,13 +42,23 @@ export interface HistoryOptions {
 
 export const history = ({ from, limit, pageSize, prefetch }: HistoryOptions) =>
   Stream.unwrap(
-    Effect.map(MessagesService, (messages) =>
-      messages.streamHistoryPages({
-        pageSize: Math.max(1, Math.min(pageSize, limit)),
-        prefetch,
-        from: Option.getOrUndefined(from)
-      })
-    )
+    Effect.gen(function* () {
+      const messages = yield* MessagesService
+      const reached = yield* Ref.make(false)
+      // A server that is not there is told at once. One that was there, and restarts, is waited for.
+      const patient = Schedule.whileInputEffect(RetryPolicy.persistent, () => Ref.get(reached))
+      const policy = yield* RetryPolicy.current(Schedule.union(RetryPolicy.standard, patient))
+      return messages
+        .streamHistoryPages({
+          pageSize: Math.max(1, Math.min(pageSize, limit)),
+          prefetch,
+          from: Option.getOrUndefined(from)
+        })
+        .pipe(
+          RetryPolicy.withRetryPolicy(policy),
+          Stream.tap(() => Ref.set(reached, true))
+        )
+    })
   ).pipe(
     Stream.map(({ cursor, messages }): Page => ({ messages, cursor: Option.some(cursor) })),
     take(limit)

@@ -3,13 +3,15 @@ import type { BackendMessage } from "@mix-effect/core"
 import * as Option from "effect/Option"
 
 /**
- * One line of a text that others wrote. Line breaks and tabs become spaces. Control characters, the escape of ANSI sequences among them, become their pictures;
- * what would reverse the direction of the line, and half characters, become a replacement character.
+ * One line of a text that others wrote. Line breaks and tabs become spaces. Control characters, the escape of ANSI sequences
+ * among them, become their pictures. Characters that are invisible or change the direction of the line, and half characters,
+ * become a replacement character; what joins the parts of an emoji stays. The SDK's `printable` does the same without
+ * pictures.
  */
 export const harmless = (text: string): string =>
   text
     .replace(/[\t\n\v\f\r\x85\p{Zl}\p{Zp}]+/gu, " ")
-    .replace(/[\p{Cc}\p{Surrogate}\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    .replace(/(?!\u200d)[\p{Cc}\p{Cf}\p{Surrogate}]/gu, (character) => {
       const code = character.charCodeAt(0)
       return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "\u2421" : "\ufffd"
     })

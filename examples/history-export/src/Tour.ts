@@ -17,7 +17,7 @@ export const tour = Effect.gen(function* () {
 
   const list = yield* messages.listSession({ id })
   yield* print("")
-  yield* heading(`listSession: the last ${shown} of ${list.length} messages of session ${id}`)
+  yield* heading(`listSession: the last ${shown} of ${list.length} messages of session ${Render.harmless(id)}`)
   const columns = yield* Effect.flatMap(Output, ({ stdout }) => stdout.columns)
   yield* print(...list.slice(-shown).map((message) => Render.sessionLine(message, columns)))
 

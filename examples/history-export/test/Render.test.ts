@@ -17,6 +17,10 @@ describe("Render", () => {
     assert.strictEqual(Render.harmless(`${esc}[2J${esc}]0;title\u0007red`), "␛[2J␛]0;title␇red")
     assert.strictEqual(Render.harmless("one\r\ntwo\tthree\u2028four\u0085five"), "one two three four five")
     assert.strictEqual(Render.harmless("\u0000\u007f\u009b31m\u202eevil"), "␀␡\ufffd31m\ufffdevil")
+    assert.strictEqual(
+      Render.harmless("a\u200eb\u200bc\u061cd\ufeffe\u{e0041}f"),
+      "a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf"
+    )
     assert.strictEqual(Render.harmless("half \ud83d, whole 👩‍💻"), "half \ufffd, whole 👩‍💻")
   })
 

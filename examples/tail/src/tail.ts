@@ -1,10 +1,11 @@
 /** The last messages, then those that appear, as `tail -f` has it. */
-import { type BackendMessage, MessagesService } from "@mix-effect/core"
+import { type BackendMessage, MessagesService, printable } from "@mix-effect/core"
+import { RetryPolicy } from "@mix-effect/http"
 import { Effect, Option, type Schedule, Stream } from "effect"
 
-/** One line, whatever a user wrote: no line breaks, no control characters. */
+/** One line, whatever a user or a server wrote: no line breaks, no control characters. */
 const line = ({ sessionId, userInput }: BackendMessage) =>
-  `${sessionId.slice(0, 8)}  ${userInput.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")}\n`
+  `${printable(sessionId.slice(0, 8))}  ${printable(userInput)}\n`
 
 export interface TailOptions {
   /** How many messages to begin with. */
@@ -21,6 +22,8 @@ export const tail = ({ last, schedule }: TailOptions) =>
       // The cursor of a walk remembers where it began: nothing is missed between the first page and the first poll.
       const from = Option.getOrUndefined(Option.map(page, ({ cursor }) => cursor))
       const shown = Option.match(page, { onNone: () => [], onSome: ({ messages }) => [...messages].reverse() })
-      return Stream.concat(Stream.fromIterable(shown), messages.followHistory({ from, schedule }))
+      // A server that is not there is told at once. One that was there, and restarts, is waited for.
+      const later = messages.followHistory({ from, schedule }).pipe(RetryPolicy.withRetryPolicy(RetryPolicy.persistent))
+      return Stream.concat(Stream.fromIterable(shown), later)
     })
   ).pipe(Stream.map(line))

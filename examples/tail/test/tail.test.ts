@@ -45,6 +45,22 @@ describe.concurrent("tail", { timeout: 60_000 }, () => {
     }).pipe(Effect.provide(NodeContext.layer))
   )
 
+  it.scopedLive("159 prints no escape of a user or a server", () =>
+    Effect.gen(function* () {
+      const hostile = "\u001b]0;title\u0007 \u001b[2J\u009b31m \u202eevil\u2028 \u200b\u{e0041}\r\n$"
+      const row = { id: "m1", sessionId: "\u001b[1m\u202es1", role: "user", userInput: hostile }
+      const message = { error: { code: 404, message: hostile, type: hostile } }
+      const [rows, failure] = [FaultServer.json([row]), FaultServer.json(message, { status: 404 })]
+      const server = yield* FaultServer.serve([rows, failure])
+      const { stderr, tail } = yield* start(server.url)
+      const stdout = yield* tail.stdout.pipe(Stream.decodeText(), Stream.mkString)
+      const shown = stdout + (yield* stderr)
+      assert.match(stdout, /^ \[1ms1 {2}.*evil.*\$\n$/u)
+      assert.match(yield* stderr, /not found \(404, .*evil.*\$\)\n$/u)
+      assert.notMatch(shown.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u)
+    }).pipe(Effect.provide(NodeContext.layer))
+  )
+
   it.scopedLive("ends quietly when its reader leaves", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve({ seed: { messages: 20 } })

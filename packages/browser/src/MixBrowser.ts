@@ -47,12 +47,16 @@ export interface Options extends MixConfig.Options {
   readonly waitWhileOffline?: boolean | undefined
 }
 
-const platform = (options: Options): Engine.Platform => ({
-  policy: (policy) => Retry.adapt(policy, options.waitWhileOffline ?? false),
-  explain: Hint.make(options)
-})
+/** The engine, the options that every client has, and what browsers do of their own. */
+const client = ({ waitWhileOffline = false, ...options }: Options = {}) => {
+  const platform: Engine.Platform = {
+    policy: (policy) => Retry.adapt(policy, waitWhileOffline),
+    explain: Hint.make(options)
+  }
+  return [() => FetchEngine.make, options, platform] as const
+}
 
-const make = (options: Options = {}) => Engine.toServices(() => FetchEngine.make, options, platform(options))
+const make = (options?: Options) => Engine.toServices(...client(options))
 
 /**
  * `MessagesService` and `SessionsService` by `fetch`, with one configuration and one retry budget. A bad option is a
@@ -104,8 +108,7 @@ export const layerConfig = (
 ): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
   Layer.effectContext(Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
 
-const makeMessages = (options: Options = {}) =>
-  Engine.toServiceEffect(() => FetchEngine.make, options, platform(options))
+const makeMessages = (options?: Options) => Engine.toServiceEffect(...client(options))
 
 /**
  * `MessagesService` alone: a page that only reads and sends messages need not download what sessions take. Where esbuild bundles

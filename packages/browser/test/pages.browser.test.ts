@@ -100,7 +100,8 @@ it.scopedLive("106 offline: read and send say so; a walk and a send wait for the
     assert.strictEqual(reply, "Hello")
     const methods = (yield* server.requests).map(({ method }) => method)
     assert.strictEqual(methods.filter((method) => method === "POST").length, 1)
-    assert.isAtMost(methods.filter((method) => method === "GET").length, 2)
+    // The walk, which may see the message arrive.
+    assert.isAtMost(methods.filter((method) => method === "GET").length, 6)
   })
 )
 

@@ -15,6 +15,7 @@ import { BackendMessage } from "./BackendMessage.ts"
 import { HistoryCursor } from "./HistoryCursor.ts"
 import { HistoryStats } from "./HistoryStats.ts"
 import { namesSession, outcomeOf } from "./internal/outcome.ts"
+import { printable } from "./Printable.ts"
 
 /**
  * The operation that failed. A page that a stream could not read failed in `getHistory`.
@@ -174,10 +175,12 @@ const httpError =
     return base as unknown as HttpErrorClass<Self, Tag, { readonly _tag: Schema.tag<Tag> } & Fields>
   }
 
-/** A message is a line for a person: never longer than this, whatever the server wrote. */
+/** A message is one printable line for a person: never longer than this, whatever the server wrote. */
 const maxMessage = 298
 
-const clip = (text: string, room: number) => (text.length > room ? `${text.slice(0, room - 3)}...` : text)
+/** Pairs of surrogates are not cut. */
+const clip = (text: string, room: number) =>
+  text.length > room ? `${text.slice(0, room - 3).replace(/\p{Surrogate}$/u, "")}...` : text
 
 const line = (error: MixError, what: string, advice?: string): string => {
   const { operation, outcome } = error
@@ -189,8 +192,8 @@ const line = (error: MixError, what: string, advice?: string): string => {
         : operation === "createSession"
           ? "; the session may have been created"
           : ""
-  const tail = `${fate}${advice === undefined ? "" : `: ${clip(advice, maxMessage / 2)}`}`
-  return clip(`${operation}: ${what}`, maxMessage - tail.length) + tail
+  const tail = `${fate}${advice === undefined ? "" : `: ${clip(printable(advice), maxMessage / 2)}`}`
+  return clip(printable(`${operation}: ${what}`), maxMessage - tail.length) + tail
 }
 
 const said = (error: ServerMessage | undefined) => (error?.message === undefined ? "" : `, ${error.message}`)
@@ -231,7 +234,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-eff
     return false
   }
   override get message(): string {
-    return line(this, `${this.parameter} must be ${this.expected}, not ${this.actual}`)
+    return line(this, `${this.parameter} must be ${this.expected}, but is ${this.actual}`)
   }
 }
 

@@ -26,7 +26,17 @@ export interface SendMessageRequest {
   readonly apps?: ReadonlyArray<string> | undefined
   /** Ask for a plan instead of changes; the wire spells it `plan_mode`. */
   readonly planMode?: boolean | undefined
+  /**
+   * How much the agent thinks before it answers; the wire spells it `thinking_level`. Servers before October 26, 2025 refuse
+   * the key with `BadRequest`.
+   */
+  readonly thinkingLevel?: "off" | "basic" | "medium" | "maximum" | (string & {}) | undefined
+  /** How many steps the agent may take: a positive integer, `max_steps` on the wire. Servers before 2026 refuse the key. */
+  readonly maxSteps?: number | undefined
 }
+
+/** A word of the server: the known ones complete in an editor, any other passes. */
+const thinkingLevel: Schema.Schema<"off" | "basic" | "medium" | "maximum" | (string & {}), string> = Schema.String
 
 /**
  * Encodes only the keys that were set: servers differ in which they know, and refuse a body that holds another.
@@ -47,5 +57,7 @@ export const SendMessageRequest = Schema.Struct({
   text: Schema.String,
   media: Schema.optional(Schema.Array(Schema.String)),
   apps: Schema.optional(Schema.Array(Schema.String)),
-  planMode: Schema.optional(Schema.Boolean).pipe(Schema.fromKey("plan_mode"))
+  planMode: Schema.optional(Schema.Boolean).pipe(Schema.fromKey("plan_mode")),
+  thinkingLevel: Schema.optional(thinkingLevel).pipe(Schema.fromKey("thinking_level")),
+  maxSteps: Schema.optional(Schema.Number).pipe(Schema.fromKey("max_steps"))
 }).annotations({ identifier: "SendMessageRequest" })

@@ -1,3 +1,4 @@
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -7,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { PCGRandom } from "effect/Utils"
 import { type BackendMessage, HistoryCursor, type HistoryPage, type Service } from "../src/index.ts"
-import * as Cursor from "../src/internal/cursor.ts"
+import * as Cursor from "../src/internal/history/cursor.ts"
 import * as Model from "./ModelServer.ts"
 
 const CursorText = Schema.parseJson(HistoryCursor)
@@ -82,10 +83,10 @@ describe("HistoryCursor", () => {
         before.push(...ids)
         const now = [...server.rows]
         for (let n = random.integer(4); n > 0; n--) change(server)
-        const text = save(Cursor.fromWalk(walk))
+        const text = save(Cursor.fromPlace(walk.place))
         const between = random.integer(2) === 0 ? change : undefined
-        const rest = Model.run(server, { from: Cursor.toWalk(load(text)), pageSize, ...(between && { between }) })
-        const flaws = Model.audit(began, server.ids(), [...before, ...rest.emitted], rest.end === "end")
+        const rest = Model.run(server, { from: Cursor.toPlace(load(text)), pageSize, ...(between && { between }) })
+        const flaws = Model.auditOld(began, server, [...before, ...rest.emitted], rest.end === "end")
         assert.deepStrictEqual(flaws, Model.flawless, `${JSON.stringify(drawn)} after page ${index + 1}: ${rest.end}`)
         if (rest.end !== "end") stalls++
         boundaries++
@@ -116,44 +117,61 @@ describe("HistoryCursor", () => {
           emitted.push(...page.value.messages.map((row) => row.id))
           text = save(page.value.cursor)
         }
-        assert.deepStrictEqual(Model.audit(began, server.ids(), emitted), Model.flawless, JSON.stringify(drawn))
+        assert.deepStrictEqual(Model.auditOld(began, server, emitted), Model.flawless, JSON.stringify(drawn))
       }
     })
   )
 
-  it.effect("stays under 16 kB, and holds no text of a message", () =>
+  it.effect.each<readonly [number, number]>([
+    [100, 35_000],
+    [1000, 70_000]
+  ])("of pages of %i stays under %i bytes, and holds no text of a message", ([pageSize, bytes]) =>
     Effect.gen(function* () {
-      const server = new Model.ModelServer({ size: 3000 })
+      const server = new Model.ModelServer({ size: 3000, sessions: 100 })
       const uuid = (id: string) => `7d2f7c1e-4b0a-4c55-9a43-${id.slice(1).padStart(12, "0")}`
       server.rows = server.rows.map((row) => ({ ...row, id: uuid(row.id) as typeof row.id, userInput: "canary-9c" }))
-      for (const { cursor } of yield* pagesOf(Model.service(server), { pageSize: 1000 })) {
+      for (const { cursor } of yield* pagesOf(Model.service(server), { pageSize })) {
         const text = save(cursor)
-        assert.isBelow(text.length, 16_000)
+        assert.isBelow(text.length, bytes)
         assert.notInclude(text, "canary")
         assert.strictEqual(save(load(text)), text)
       }
     })
   )
 
-  it.effect("shows as its JSON, wherever it is printed", () =>
+  const encoded = {
+    version: 2,
+    position: 3,
+    recent: ["m2", "m1", "m0"],
+    open: 3,
+    sessions: [["s0", ["m2", "m1", "m0"]]],
+    forgot: false,
+    fromHead: false,
+    present: { open: ["m2", "m1", "m0"], settled: [], whole: false }
+  }
+
+  it.effect("shows as one line wherever it is printed, and encodes whole", () =>
     Effect.gen(function* () {
       const [page] = yield* pagesOf(Model.service(new Model.ModelServer({ size: 3 })), {})
       const { cursor } = page as HistoryPage
-      const json = { version: 1, position: 3, recent: ["m2", "m1", "m0"], forgot: false, head: ["m2", "m1", "m0"] }
-      assert.deepStrictEqual(JSON.parse(save(cursor)), json)
-      assert.deepStrictEqual(JSON.parse(JSON.stringify(cursor)), json)
-      assert.deepStrictEqual(Inspectable.toJSON(cursor), json)
-      assert.include(String(cursor), `"position": 3`)
+      assert.deepStrictEqual(JSON.parse(save(cursor)), encoded)
+      const line = "HistoryCursor(offset 3)"
+      assert.strictEqual(JSON.stringify(cursor), JSON.stringify(line))
+      assert.strictEqual(Inspectable.toJSON(cursor), line)
+      assert.include(String(cursor), line)
+      assert.include(inspect({ cursor }), line)
+      assert.notInclude(inspect({ cursor }, { depth: 9 }), "m2")
     })
   )
 
   it.each<[string, unknown]>([
-    ["of a version that is not known", { version: 2, position: 0, recent: [], forgot: false, head: [] }],
-    ["without a version", { position: 0, recent: [], forgot: false, head: [] }],
-    ["with a place before the beginning", { version: 1, position: -1, recent: [], forgot: false, head: [] }],
-    ["with half a place", { version: 1, position: 1.5, recent: [], forgot: false, head: [] }],
-    ["with ids that are numbers", { version: 1, position: 1, recent: [1], forgot: false, head: [] }],
-    ["without a head", { version: 1, position: 1, recent: [], forgot: false }],
+    ["of version 1", { version: 1, position: 0, recent: [], forgot: false, head: [] }],
+    ["of a version that is not known", { ...encoded, version: 3 }],
+    ["without a version", { ...encoded, version: undefined }],
+    ["with a place before the beginning", { ...encoded, position: -1 }],
+    ["with half a place", { ...encoded, position: 1.5 }],
+    ["with ids that are numbers", { ...encoded, recent: [1] }],
+    ["without its present", { ...encoded, present: undefined }],
     ["that is null", null],
     ["that is a text", "1"]
   ])("refuses one %s", (_, json) => {
@@ -161,10 +179,9 @@ describe("HistoryCursor", () => {
   })
 
   it("is known by its brand, and by nothing else", () => {
-    const json = { version: 1, position: 0, recent: [], forgot: false, head: [] } as const
     const is = Schema.is(HistoryCursor)
-    assert.isTrue(is(Schema.decodeSync(HistoryCursor)(json)))
-    for (const other of [json, null, undefined, {}, "cursor", [], Symbol.for("@mix-effect/core/HistoryCursor")]) {
+    assert.isTrue(is(load(JSON.stringify(encoded))))
+    for (const other of [encoded, null, undefined, {}, "cursor", [], Symbol.for("@mix-effect/core/HistoryCursor")]) {
       assert.isFalse(is(other))
     }
   })

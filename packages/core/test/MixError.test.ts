@@ -1,7 +1,9 @@
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import {
@@ -16,6 +18,7 @@ import {
   NotFound,
   type Operation,
   type Outcome,
+  printable,
   RateLimited,
   ReplyPending,
   RequestTimeout,
@@ -24,14 +27,13 @@ import {
   Unauthorized,
   UnexpectedStatus
 } from "../src/index.ts"
-import * as Cursor from "../src/internal/cursor.ts"
-import * as Walk from "../src/internal/walk.ts"
+import * as Cursor from "../src/internal/history/cursor.ts"
+import * as Place from "../src/internal/history/place.ts"
+import * as Window from "../src/internal/history/window.ts"
 
-const cursor: HistoryCursor = Cursor.fromWalk(
-  Walk.judge(Walk.start(2), { offset: 0, limit: 2 }, [{ id: "a" }, { id: "b" }]).walk
-)
+const cursor: HistoryCursor = Cursor.fromPlace({ ...Place.start, position: 2, recent: Window.make(["a", "b"]) })
 
-const stats = { requests: 3, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0 }
+const stats = { requests: 3, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0, unreadable: 0 }
 
 /** One error of each tag, with nothing but what has to be there. */
 const minimal = (operation: Operation = "getHistory") =>
@@ -69,7 +71,7 @@ const operations: ReadonlyArray<Operation> = ["getHistory", "listSession", "send
 const long = "x".repeat(10_000)
 
 /** One error of each tag with all fields set, and the longest texts. */
-const full = (operation: Operation): ReadonlyArray<MixError> => {
+const full = (operation: Operation, long = "x".repeat(10_000)): ReadonlyArray<MixError> => {
   const common = { operation, retryAfter: Duration.hours(20_000), outcome: "unknown", cursor } as const
   const exchange = { ...common, attempts: 4, elapsed: Duration.millis(1234.5), budgetExhausted: true } as const
   const error = { code: 500, message: long, type: long }
@@ -139,6 +141,44 @@ describe("MixError", () => {
       }
     })
 
+    it("159 is one printable line, whatever the server wrote, and no character is cut", () => {
+      const hostile = FastCheck.array(
+        FastCheck.constantFrom(
+          ..."ab \u001b\u0007\u0000\r\n\t\u007f\u0085\u009b\u2028\u2029\u200b\u200e\u200f\u202e\u2066\u2069\ufeff\u00ad\u3164",
+          ..."\u034f\u115f\ufffe\ue000\ud800\udc00",
+          "\u001b[31m",
+          "\u001b]8;;http://evil.example\u0007",
+          "\u{1f600}",
+          "\u{e0041}",
+          "\u{fffff}",
+          "\u{1f468}\u200d\u{1f469}"
+        ),
+        { minLength: 1, maxLength: 400 }
+      ).map((parts) => parts.join(""))
+      const forbidden =
+        /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}\p{Co}\p{Noncharacter_Code_Point}\p{Default_Ignorable_Code_Point}]/u
+      FastCheck.assert(
+        FastCheck.property(hostile, FastCheck.constantFrom(...operations), (text, operation) => {
+          for (const error of full(operation, text)) {
+            assert.notMatch(error.message, forbidden, error._tag)
+            assert.isBelow(error.message.length, 300, error._tag)
+          }
+          assert.strictEqual(printable(printable(text)), printable(text))
+        }),
+        { numRuns: process.env.MIX_TEST_LONG === undefined ? 100 : 10_000 }
+      )
+    })
+
+    it("159 shows what is visible of a text", () => {
+      const error = new BadRequest({
+        operation: "send",
+        error: { message: "no \u001b[31mred\u001b[0m\r\nline\u2028 \u202eevil\u202c \u200bname" }
+      })
+      assert.strictEqual(error.message, "send: the server refused the request (400, no  [31mred [0m line  evil name)")
+      const emoji = new BadRequest({ operation: "send", error: { message: "\u{1f600}".repeat(200) } })
+      assert.match(emoji.message, /^send: the server refused the request \(400, (\u{1f600})+\.\.\.$/u)
+    })
+
     it("keeps its advice when the server's text is cut", () => {
       const error = new RateLimited({
         operation: "getHistory",
@@ -149,7 +189,7 @@ describe("MixError", () => {
     })
 
     it.each<[MixError, string]>([
-      [minimal().InvalidRequest, "getHistory: limit must be an integer from 1 to 1000, not NaN"],
+      [minimal().InvalidRequest, "getHistory: limit must be an integer from 1 to 1000, but is NaN"],
       [
         new BadRequest({ operation: "send", error: { code: 400, message: "Message cannot be empty", type: "x" } }),
         "send: the server refused the request (400, Message cannot be empty)"
@@ -361,7 +401,7 @@ describe("MixError", () => {
 
   describe("as JSON", () => {
     const Json = Schema.parseJson(MixError)
-    const cases = [...all, ...operations.flatMap(full)]
+    const cases = [...all, ...operations.flatMap((operation) => full(operation))]
 
     it.effect("comes back as an equal instance of its class, with all that it can tell", () =>
       Effect.gen(function* () {
@@ -388,6 +428,20 @@ describe("MixError", () => {
       assert.notProperty(plain, "stack")
       assert.notProperty(plain, "cause")
       assert.deepInclude(plain, { _tag: "NotFound", operation: "send", outcome: "refused" })
+    })
+
+    it("shows its cursor as one short line, and encodes it whole", () => {
+      const many = Array.from({ length: 500 }, (_, n) => `id-${n}`)
+      const long = Cursor.fromPlace({ ...Place.start, position: 500, recent: Window.make(many) })
+      const stalled = new HistoryStalled({ operation: "streamHistory", cursor: long, reason: "noProgress", stats })
+      for (const error of [stalled, annotate(new NotFound({ operation: "getHistory" }), { cursor: long })]) {
+        for (const shown of [JSON.stringify(error), inspect({ ...error }, { depth: 9 })]) {
+          assert.include(shown, "HistoryCursor(offset 500)")
+          assert.notInclude(shown, "id-7")
+          assert.isBelow(shown.length, 600)
+        }
+        assert.include(Schema.encodeSync(Json)(error), `"id-499"`)
+      }
     })
 
     it("is refused where the tag is not known", () => {
@@ -422,8 +476,9 @@ describe("MixError", () => {
 
     it("leaves the error that it was given as it was", () => {
       const error = new NotFound({ operation: "getHistory" })
-      annotate(error, { cursor })
-      assert.isUndefined(error.cursor)
+      const more = annotate(error, { cursor })
+      assert.strictEqual(more.cursor, cursor)
+      assert.isFalse("cursor" in error && error.cursor !== undefined)
     })
   })
 

@@ -195,6 +195,10 @@ export interface Run {
   readonly unread: ReadonlyArray<string>
   /** Whether every row that was given had been deleted, so that the walk began again at the head. */
   readonly restarted: boolean
+  /** Whether a row came after one that it precedes, though that one was in the list. */
+  readonly disordered: boolean
+  /** Whether it began again at the head though a row that was given was in the list. */
+  readonly strayed: boolean
 }
 
 /** Drives the pure walk against a model until it ends or stalls, or `maxPages` pages came. */
@@ -220,34 +224,51 @@ export const run = (
   const pages: Array<Run["pages"][number]> = []
   let last = server.all.get(before.at(-1) ?? "")
   let restarted = false
-  const began = server.now
+  let furthest: ModelMessage | undefined
+  for (const id of before) {
+    const row = server.all.get(id) as ModelMessage
+    if (furthest === undefined || precedes(furthest, row)) furthest = row
+  }
+  let disordered = false
+  let strayed = false
   for (let requests = 1; requests <= maxRequests; requests++) {
     const request: Request = Walk.request(walk)
     const askedAt = requests * latency
-    server.now = Math.max(server.now, began + Math.floor(askedAt / 1000))
+    // No second lasts longer than a second, however many begin meanwhile.
+    server.now += Math.floor(askedAt / 1000) - Math.floor((askedAt - latency) / 1000)
     const answer = { request, rows: server.page(request), askedAt, answeredAt: askedAt + latency }
     const interpretation = Walk.interpret(walk, answer)
+    const restarts = interpretation.walk.place.fromHead && !walk.place.fromHead
     walk = interpretation.walk
-    restarted ||= walk.place.fromHead && emitted.length > 0
+    if (restarts) {
+      const given = new Set([...before, ...emitted])
+      restarted = true
+      strayed ||= server.rows.some((row) => given.has(row.id))
+    }
     if (interpretation._tag === "End") {
       const given = new Set([...before, ...emitted])
       const unread = server.rows
         .filter((row) => !given.has(row.id) && (last === undefined || precedes(last, row)))
         .map((row): string => row.id)
-      return { emitted, pages, end: "end", walk, unread, restarted }
+      return { emitted, pages, end: "end", walk, unread, restarted, disordered, strayed }
     }
     if (interpretation._tag === "Stalled")
-      return { emitted, pages, end: interpretation.reason, walk, unread: [], restarted }
+      return { emitted, pages, end: interpretation.reason, walk, unread: [], restarted, disordered, strayed }
     if (interpretation._tag === "Rows") {
+      for (const row of interpretation.rows) {
+        if (furthest === undefined || precedes(furthest, row)) furthest = row
+        else disordered ||= server.rows.some(({ id }) => id === furthest?.id)
+      }
       const ids = interpretation.rows.map((row): string => row.id)
       for (const id of ids) emitted.push(id)
       last = interpretation.rows.at(-1) ?? last
       pages.push({ ids, walk })
-      if (pages.length === maxPages) return { emitted, pages, end: "stopped", walk, unread: [], restarted }
+      if (pages.length === maxPages)
+        return { emitted, pages, end: "stopped", walk, unread: [], restarted, disordered, strayed }
     }
     between?.(server, requests)
   }
-  return { emitted, pages, end: "endless", walk, unread: [], restarted }
+  return { emitted, pages, end: "endless", walk, unread: [], restarted, disordered, strayed }
 }
 
 /** What went wrong, by id. All lists are empty where nothing did. */
@@ -285,6 +306,16 @@ export const audit = (
     complete || (furthest !== undefined && precedes(server.all.get(id) as ModelMessage, furthest))
   const lost = began.filter((id) => alive.has(id) && !seen.has(id) && isDue(id))
   return { lost, repeated, misplaced }
+}
+
+/**
+ * The same, where only rows that were there from the beginning count as misplaced: those that arrive cannot always be told
+ * from those that follow.
+ */
+export const auditOld = (...args: Parameters<typeof audit>): Audit => {
+  const old = new Set(args[0])
+  const flaws = audit(...args)
+  return { ...flaws, misplaced: flaws.misplaced.filter((id) => old.has(id)) }
 }
 
 /** How rough a scenario is. */
@@ -412,4 +443,63 @@ export const hostile = (seed: number): Scenario => {
     }
   }
   return { server, pageSize, change, drawn: { seed, size, perSecond, sessions, pageSize, caps, activity, burst } }
+}
+
+/** What came of a walk that was stopped, and resumed from its cursors, until it ended or stalled. */
+export interface Journey extends Run, Audit {
+  /** Rows that were there from the beginning, and not given when the walk ended. */
+  readonly endedEarly: ReadonlyArray<string>
+  readonly requests: number
+  /** What was drawn, for a counterexample. */
+  readonly drawn: object
+}
+
+/**
+ * Walks a hostile list, and stops at pages and at failures of requests. After each stop rows arrive or are deleted, and the
+ * walk resumes with the place of its cursor, which `carry` may write and read again.
+ */
+export const journey = (seed: number, carry: (place: Place.Place) => Place.Place): Journey => {
+  const { change, drawn, pageSize, server } = hostile(seed)
+  const random = new PCGRandom(seed, 0x2545f491)
+  const below = (n: number) => random.integer(Math.max(1, n))
+  const one = <A>(...of: ReadonlyArray<A>): A => of[below(of.length)] as A
+  const latency = one(0, 20, 300, 1500)
+  const stops = one(0, below(6), below(6))
+  const burst = one(5, 200, 3000)
+  const began = server.ids()
+  const flags = { restarted: false, disordered: false, strayed: false }
+  let emitted: Array<string> = []
+  let from: Place.Place | undefined
+  let requests = 0
+  for (let resumes = 0; ; resumes++) {
+    const stop = resumes === stops ? {} : one({ maxRequests: 1 + below(12) }, { maxPages: 1 + below(6) })
+    const size = below(4) === 0 ? 1 + below(1000) : pageSize
+    const leg = run(server, {
+      pageSize: size,
+      between: change,
+      latency,
+      before: emitted,
+      ...(from && { from }),
+      ...stop
+    })
+    emitted = [...emitted, ...leg.emitted]
+    for (const flag of ["restarted", "disordered", "strayed"] as const) flags[flag] ||= leg[flag]
+    requests += leg.walk.run.stats.requests
+    if (resumes === stops || leg.end === "end") {
+      const old = new Set(began)
+      return {
+        ...leg,
+        ...flags,
+        ...audit(began, server, emitted, leg.end === "end"),
+        emitted,
+        requests,
+        endedEarly: leg.unread.filter((id) => old.has(id)),
+        drawn: { ...drawn, latency, stops, burst }
+      }
+    }
+    // Before anything was given there is no cursor.
+    from = emitted.length === 0 ? undefined : below(2) === 0 ? leg.walk.place : carry(leg.walk.place)
+    for (let n = below(4); n > 0; n--) change(server)
+    if (below(3) === 0) server.arrive(1 + below(burst), below(2) === 0, 1000 + resumes)
+  }
 }

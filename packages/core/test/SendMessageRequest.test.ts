@@ -16,16 +16,24 @@ describe("SendMessageRequest", () => {
     ["a plan", { id, text: "x", planMode: true }, { id: "s1", text: "x", plan_mode: true }],
     ["no plan, said so", { id, text: "x", planMode: false }, { id: "s1", text: "x", plan_mode: false }],
     [
+      "how much to think",
+      { id, text: "x", thinkingLevel: "maximum" },
+      { id: "s1", text: "x", thinking_level: "maximum" }
+    ],
+    ["a word of another server", { id, text: "x", thinkingLevel: "z" }, { id: "s1", text: "x", thinking_level: "z" }],
+    ["how many steps", { id, text: "x", maxSteps: 3 }, { id: "s1", text: "x", max_steps: 3 }],
+    [
       "everything",
-      { id, text: "x", media: ["m"], apps: ["a"], planMode: true },
-      { id: "s1", text: "x", media: ["m"], apps: ["a"], plan_mode: true }
+      { id, text: "x", media: ["m"], apps: ["a"], planMode: true, thinkingLevel: "off", maxSteps: 1 },
+      { id: "s1", text: "x", media: ["m"], apps: ["a"], plan_mode: true, thinking_level: "off", max_steps: 1 }
     ]
   ])("encodes %s as that and no other key", (_, request, wire) => {
     assert.deepStrictEqual<unknown>(encode(request), wire)
   })
 
   it("puts no key on the wire for a value that is undefined", () => {
-    const wire = JSON.stringify(encode({ id, text: "x", media: undefined, apps: undefined, planMode: undefined }))
+    const nothing = { media: undefined, apps: undefined, planMode: undefined }
+    const wire = JSON.stringify(encode({ id, text: "x", ...nothing, thinkingLevel: undefined, maxSteps: undefined }))
     assert.strictEqual(wire, `{"id":"s1","text":"x"}`)
   })
 

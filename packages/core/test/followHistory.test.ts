@@ -51,7 +51,7 @@ describe("followHistory", () => {
       const server = new Model.ModelServer({ size: 120 })
       const { after, fiber } = yield* following(Model.service(server))
       assert.deepStrictEqual(yield* after(60), [])
-      assert.isAtMost(server.requests.length, 2 + 31)
+      assert.isAtMost(server.requests.length, 4 + 31)
       yield* Fiber.interrupt(fiber)
     })
   )
@@ -177,10 +177,10 @@ describe("followHistory", () => {
 
   it.effect("gives up, with the place, when all that it knew is deleted and others are there", () =>
     Effect.gen(function* () {
-      const server = new Model.ModelServer({ size: 500 })
+      const server = new Model.ModelServer({ size: 2000 })
       const { after, fiber } = yield* following(Model.service(server))
       yield* settle
-      server.remove(0, 120)
+      server.remove(0, 520)
       yield* after(2)
       const error = failure(yield* Effect.flip(Fiber.join(fiber)))
       assert.deepInclude(error, { operation: "followHistory", reason: "anchorLost" })

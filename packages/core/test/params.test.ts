@@ -122,6 +122,19 @@ describe("parameters", () => {
       })
     )
 
+    it.effect("a message reads as one sentence", () =>
+      Effect.gen(function* () {
+        const say = (id: unknown) => Effect.map(refused("listSession", { id }), ({ message }) => message)
+        const expected =
+          "listSession: id must be 1 to 512 characters of well-formed text without control characters or ';', " +
+          "neither blank nor '.' nor '..'"
+        assert.strictEqual(yield* say(".."), `${expected}, but is another string`)
+        assert.strictEqual(yield* say(" "), `${expected}, but is a blank string`)
+        assert.strictEqual(yield* say(undefined), `${expected}, but is undefined`)
+        assert.strictEqual(yield* say(5), `${expected}, but is an integer`)
+      })
+    )
+
     const ordinary = [
       "7d2f7c1e-4b0a-4c55-9a43-0c6f0f6f3a11",
       "%2e%2e",
@@ -291,6 +304,32 @@ describe("parameters", () => {
       Effect.gen(function* () {
         assert.strictEqual((yield* refused("send", { id: "s1", text: "x", planMode })).parameter, "planMode")
       })
+    )
+
+    it.effect.each([1, true, null, {}, "", " ", "\ud800"])("refuses a thinkingLevel of %s", (thinkingLevel) =>
+      Effect.gen(function* () {
+        const error = yield* refused("send", { id: "s1", text: "x", thinkingLevel })
+        assert.strictEqual(error.parameter, "thinkingLevel")
+      })
+    )
+
+    it.effect.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "5", null, 5n, 2 ** 53])(
+      "refuses maxSteps of %s",
+      (maxSteps) =>
+        Effect.gen(function* () {
+          const error = yield* refused("send", { id: "s1", text: "x", maxSteps })
+          assert.strictEqual(error.parameter, "maxSteps")
+          assert.strictEqual(error.expected, "an integer from 1 to 2^53-1")
+        })
+    )
+
+    it.effect.each(["off", "basic", "medium", "maximum", "a word of next year"])(
+      "passes a thinkingLevel of %s",
+      (level) =>
+        Effect.gen(function* () {
+          const request = { id: "s1", text: "x", thinkingLevel: level, maxSteps: 1 }
+          assert.deepStrictEqual(yield* accepted("send", request), [request])
+        })
     )
 
     it.effect("hands on the keys that were set, and no others", () =>

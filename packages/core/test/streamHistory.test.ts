@@ -10,9 +10,11 @@ import * as Metric from "effect/Metric"
 import type * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import type { BackendMessage } from "../src/index.ts"
+import { PCGRandom } from "effect/Utils"
+import { type BackendMessage, HistoryCursor, MessagesService, Prefetching, ServerError } from "../src/index.ts"
 import * as Model from "./ModelServer.ts"
 
 const ids = <E, R>(stream: Stream.Stream<BackendMessage, E, R>) =>
@@ -138,6 +140,7 @@ describe("streamHistory", () => {
         { offset: 0, limit: 100 },
         { offset: 96, limit: 104 },
         { offset: 196, limit: 104 },
+        { offset: 250, limit: 2 },
         { offset: 246, limit: 104 }
       ])
     })
@@ -237,7 +240,7 @@ describe("streamHistory", () => {
       for (let hour = 1; hour <= 10; hour++) {
         yield* TestClock.adjust("1 hour")
         assert.strictEqual(yield* Ref.get(seen), hour * 10)
-        assert.isAtMost(server.requests.length, hour + 1)
+        assert.isAtMost(server.requests.length, hour + 2)
       }
       yield* Fiber.join(fiber)
     })
@@ -324,7 +327,7 @@ describe("streamHistory", () => {
           assert.deepStrictEqual(yield* Fiber.join(fiber), server.ids())
           assert.strictEqual(server.mostInFlight, prefetch + 1)
           assert.strictEqual(server.inFlight, 0)
-          assert.isAtMost(server.requests.length, 31 + prefetch)
+          assert.isAtMost(server.requests.length, 32 + prefetch)
         }
       })
     )
@@ -341,7 +344,7 @@ describe("streamHistory", () => {
               Stream.runForEach((row) => Effect.sync(() => void emitted.push(row.id))),
               Effect.either
             )
-            const flaws = Model.audit(began, server.ids(), emitted, end._tag === "Right")
+            const flaws = Model.auditOld(began, server, emitted, end._tag === "Right")
             assert.deepStrictEqual(flaws, Model.flawless, `${JSON.stringify(drawn)} prefetch ${prefetch}`)
             assert.isAtMost(server.mostInFlight, prefetch + 1)
             assert.strictEqual(server.inFlight, 0)
@@ -354,15 +357,16 @@ describe("streamHistory", () => {
       Effect.gen(function* () {
         const server = hundred()
         const began = server.ids()
-        // Requests 3 and 4 never come back: they were made as if nothing had been deleted.
+        // The first two pages that are asked for ahead never come back: they are asked for as if nothing had been deleted.
+        let hanging = 0
         const history = Model.service(server, {
           between: (model, requests) => {
             if (requests === 1) model.remove(0, 8)
           },
-          wait: () => (server.requests.length >= 3 && server.requests.length <= 4 ? Effect.never : Effect.void)
+          wait: () => Effect.flatMap(Prefetching, (ahead) => (ahead && hanging++ < 2 ? Effect.never : Effect.void))
         })
         const rows = yield* ids(history.streamHistory({ pageSize: 10, prefetch: 3 }))
-        assert.deepStrictEqual(Model.audit(began, server.ids(), rows), Model.flawless)
+        assert.deepStrictEqual(Model.audit(began, server, rows), Model.flawless)
         assert.strictEqual(server.interrupted, 2)
         assert.strictEqual(server.inFlight, 0)
       })
@@ -381,7 +385,7 @@ describe("streamHistory", () => {
     it.effect("interruption stops all that is on its way", () =>
       Effect.gen(function* () {
         const server = hundred()
-        const history = Model.service(server, { wait: () => Effect.never })
+        const history = Model.service(server, { wait: ({ offset = 0 }) => (offset === 0 ? Effect.void : Effect.never) })
         const fiber = yield* Effect.fork(Stream.runDrain(history.streamHistory({ pageSize: 10, prefetch: 3 })))
         yield* TestClock.adjust("1 minute")
         assert.strictEqual(server.inFlight, 4)
@@ -389,7 +393,7 @@ describe("streamHistory", () => {
         assert.strictEqual(server.interrupted, 4)
         assert.strictEqual(server.inFlight, 0)
         yield* TestClock.adjust("1 hour")
-        assert.lengthOf(server.requests, 4)
+        assert.lengthOf(server.requests, 5)
       })
     )
 
@@ -418,6 +422,153 @@ describe("streamHistory", () => {
         assert.isAtMost(server.requests.length, 12)
         yield* Fiber.interrupt(fiber)
       })
+    )
+
+    const broken = new ServerError({ operation: "getHistory", status: 500 })
+
+    /** Notes for each request whether it was made ahead, and where; fails where `fails` says so. */
+    const noting = (server: Model.ModelServer, fails: (ahead: boolean, offset: number) => boolean) => {
+      const whole = Model.service(server)
+      const asked: Array<{ readonly ahead: boolean; readonly offset: number }> = []
+      const history = MessagesService.make({
+        ...whole,
+        getHistory: ({ limit, offset = 0 }) =>
+          Effect.flatMap(Prefetching, (ahead) => {
+            asked.push({ ahead, offset })
+            return fails(ahead, offset) ? Effect.fail(broken) : whole.getHistory({ limit, offset })
+          })
+      })
+      return { asked, history }
+    }
+
+    it.effect("marks the pages that are asked for ahead, and no others", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const { asked, history } = noting(server, () => false)
+        assert.deepStrictEqual(yield* ids(history.streamHistory({ pageSize: 10, prefetch: 2 })), server.ids())
+        assert.deepStrictEqual(asked[0], { ahead: false, offset: 0 })
+        assert.isTrue(asked.some(({ ahead }) => ahead))
+        const without = noting(hundred(), () => false)
+        yield* ids(without.history.streamHistory({ pageSize: 10 }))
+        assert.isFalse(without.asked.some(({ ahead }) => ahead))
+        assert.isFalse(yield* Prefetching)
+      })
+    )
+
+    it.effect("asks again for a page that failed ahead, and fails only if it fails then", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const { asked, history } = noting(server, (ahead) => ahead)
+        assert.deepStrictEqual(yield* ids(history.streamHistory({ pageSize: 10, prefetch: 3 })), server.ids())
+        assert.isAtLeast(asked.filter(({ ahead }) => !ahead).length, 11)
+        assert.isTrue(asked.some(({ ahead }) => ahead))
+
+        const failing = noting(hundred(), (_, offset) => offset > 50)
+        const error = yield* Effect.flip(ids(failing.history.streamHistory({ pageSize: 10, prefetch: 3 })))
+        assert.instanceOf(error, ServerError)
+      })
+    )
+
+    it.effect("asks a dead server no more often than without", () =>
+      Effect.gen(function* () {
+        for (const prefetch of [0, 1, 4, 64]) {
+          const { asked, history } = noting(hundred(), () => true)
+          assert.instanceOf(yield* Effect.flip(ids(history.streamHistory({ prefetch }))), ServerError)
+          assert.deepStrictEqual(asked, [{ ahead: false, offset: 0 }])
+        }
+      })
+    )
+
+    it.effect("logs nothing of pages that fail ahead", () =>
+      Effect.gen(function* () {
+        const lines: Array<unknown> = []
+        const logger = Logger.make(({ message }) => void lines.push(message))
+        const { asked, history } = noting(hundred(), (ahead) => ahead)
+        yield* ids(history.streamHistory({ pageSize: 10, prefetch: 4 })).pipe(
+          Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+          Logger.withMinimumLogLevel(LogLevel.All)
+        )
+        assert.isTrue(asked.some(({ ahead }) => ahead))
+        assert.deepStrictEqual(lines, [])
+      })
+    )
+
+    it.effect("does not hang where nothing can be interrupted", () =>
+      Effect.gen(function* () {
+        const server = hundred()
+        const began = server.ids()
+        // Some pages that are asked for ahead never come, and the deletions make the walk want others.
+        let hanging = 0
+        const history = Model.service(server, {
+          between: (model, requests) => {
+            if (requests === 1) model.remove(0, 8)
+          },
+          wait: () => Effect.flatMap(Prefetching, (ahead) => (ahead && hanging++ < 2 ? Effect.never : Effect.void))
+        })
+        const rows = yield* Effect.uninterruptible(ids(history.streamHistory({ pageSize: 10, prefetch: 3 })))
+        assert.deepStrictEqual(Model.audit(began, server, rows), Model.flawless)
+        hanging = 0
+        const some = ids(Stream.take(history.streamHistory({ pageSize: 10, prefetch: 3 }), 10))
+        assert.lengthOf(yield* Effect.uninterruptible(some), 10)
+      })
+    )
+
+    it.effect(
+      "loses and repeats nothing over hostile lists, stopped by failures and resumed",
+      () =>
+        Effect.gen(function* () {
+          const runs = process.env.MIX_TEST_LONG === undefined ? 15 : 1000
+          const CursorText = Schema.parseJson(HistoryCursor)
+          for (let seed = 1; seed <= runs; seed++) {
+            for (const prefetch of [0, 1 + (seed % 4)]) {
+              const { change, drawn, pageSize, server } = Model.hostile(seed)
+              const random = new PCGRandom(seed, 99)
+              const began = server.ids()
+              const whole = Model.service(server, {
+                between: change,
+                wait: () => Effect.sleep(`${random.integer(300)} millis`)
+              })
+              let failures = random.integer(6)
+              const history = MessagesService.make({
+                ...whole,
+                getHistory: (options) =>
+                  Effect.suspend(() => {
+                    if (failures === 0 || random.integer(6) > 0) return whole.getHistory(options)
+                    failures--
+                    return Effect.fail(broken)
+                  })
+              })
+              const emitted: Array<string> = []
+              let from: HistoryCursor | undefined
+              let end: string | undefined
+              for (let leg = 0; leg < 20 && end === undefined; leg++) {
+                const walked = history.streamHistory({ pageSize, prefetch, from }).pipe(
+                  Stream.runForEach((row) => Effect.sync(() => void emitted.push(row.id))),
+                  Effect.either
+                )
+                const fiber = yield* Effect.fork(walked)
+                yield* TestClock.adjust("1 hour")
+                const result = yield* Fiber.join(fiber)
+                if (result._tag === "Right") end = "end"
+                else if (result.left._tag !== "ServerError") end = result.left._tag
+                else if (result.left.cursor !== undefined) {
+                  const { cursor } = result.left
+                  const carried = Effect.flatMap(Schema.encode(CursorText)(cursor), Schema.decode(CursorText))
+                  from = random.integer(2) === 0 ? cursor : yield* carried
+                }
+                if (end === undefined) {
+                  assert.strictEqual(from === undefined, emitted.length === 0)
+                  if (random.integer(3) === 0)
+                    server.arrive(1 + random.integer(3000), random.integer(2) === 0, 9000 + leg)
+                }
+              }
+              const flaws = Model.auditOld(began, server, emitted, end === "end")
+              assert.deepStrictEqual(flaws, Model.flawless, `${JSON.stringify(drawn)} prefetch ${prefetch} ${end}`)
+              assert.isAtMost(server.mostInFlight, prefetch + 1)
+            }
+          }
+        }),
+      60_000
     )
   })
 })

@@ -76,6 +76,11 @@ describe("types", () => {
     expectTypeOf<Core.MixError>().toExtend<Error>()
     expectTypeOf<Core.HistoryStalled["cursor"]>().toEqualTypeOf<Core.HistoryCursor>()
     expectTypeOf<Core.HistoryDrift["cursor"]>().toEqualTypeOf<Core.HistoryCursor>()
+    // Only a stream has a place from which to resume.
+    expectTypeOf<Core.StreamHistoryError["cursor"]>().toEqualTypeOf<Core.HistoryCursor | undefined>()
+    expectTypeOf<Core.FollowHistoryError["cursor"]>().toEqualTypeOf<Core.HistoryCursor | undefined>()
+    expectTypeOf<Core.GetHistoryError>().not.toHaveProperty("cursor")
+    expectTypeOf<Core.SendError>().not.toHaveProperty("cursor")
     expectTypeOf<Core.NotFound["status"]>().toEqualTypeOf<404>()
     expectTypeOf<Core.ServerError["method"]>().toEqualTypeOf<"GET" | "POST" | "DELETE">()
     expectTypeOf<Core.ServerError["attempts"]>().toEqualTypeOf<number>()
@@ -107,7 +112,10 @@ describe("types", () => {
   })
 
   it("a cursor shows nothing of what is in it", () => {
-    expectTypeOf<Core.HistoryCursor>().not.toHaveProperty("walk")
+    expectTypeOf<Core.HistoryCursor>().not.toHaveProperty("place")
+    expectTypeOf<keyof typeof Core.HistoryCursor.Encoded>().toEqualTypeOf<"version">()
+    expectTypeOf<Effect.Effect.Success<Of<"currentCursor">>>().toEqualTypeOf<Core.HistoryCursor>()
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"currentCursor">>>>().toEqualTypeOf<HttpTag>()
     expectTypeOf<{ readonly position: number }>().not.toExtend<Core.HistoryCursor>()
   })
 

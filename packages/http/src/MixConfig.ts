@@ -35,8 +35,11 @@ export interface Options {
    * fails for every other that needs one.
    */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
-  /** Sent as `Authorization: Bearer …`. Mix ignores it; a proxy may want it. Default: `MIX_BEARER_TOKEN`, then none. */
-  readonly bearerToken?: Redacted.Redacted<string> | undefined
+  /**
+   * Sent as `Authorization: Bearer …`. Mix ignores it; a proxy may want it. `null` means no token. Default:
+   * `MIX_BEARER_TOKEN` where the server url is that of `MIX_SERVER_URL` or has the same origin, else none.
+   */
+  readonly bearerToken?: Redacted.Redacted<string> | null | undefined
   /** One attempt of a read, from the request to the decoded reply. Default: 30 seconds. */
   readonly requestTimeout?: Duration.DurationInput | undefined
   /** A `send`, retries included: the server may answer after minutes. Default: 15 minutes. */
@@ -76,21 +79,31 @@ const invalid = (name: string, message: string) => ConfigError.InvalidData([name
 const nonBlank = (name: string) =>
   read(Config.string(name).pipe(Config.option, Config.map(Option.filter((s) => s.trim() !== ""))))
 
+const parseUrl = (input: string): URL | undefined => {
+  try {
+    return new URL(input.trim())
+  } catch {
+    return undefined
+  }
+}
+
 const checkUrl = (name: string, input: string): Effect.Effect<URL, ConfigError.ConfigError> => {
   const refuse = (why: string) => Effect.fail(invalid(name, `${why}; it looks like http://localhost:8088`))
-  let url: URL
-  try {
-    url = new URL(input.trim())
-  } catch {
-    return refuse("the server url is not a complete url")
-  }
+  const url = parseUrl(input)
+  if (url === undefined) return refuse("the server url is not a complete url")
   if (url.protocol !== "http:" && url.protocol !== "https:")
     return refuse("the server url must begin with http:// or https://")
-  if (url.username !== "" || url.password !== "") {
+  // `URL` drops line breaks and tabs, takes backslashes for slashes, and adds slashes that are missing.
+  if (/[\s\p{Cc}]/u.test(input.trim())) return refuse("the server url must not hold blanks, tabs or line breaks")
+  if (!/^https?:\/\/[^/\\]/i.test(input.trim())) return refuse("the server url must begin with http:// or https://")
+  if (input.split("://").length > 2) return refuse("the server url must name http:// or https:// once")
+  if (/[\\{}<>|^`"]/.test(input)) return refuse("the server url holds a character that no url has, such as a brace")
+  if (url.username !== "" || url.password !== "" || /^https?:\/\/[^/?#]*@/i.test(input.trim())) {
     return refuse("the server url must not hold credentials (use bearerToken or headers)")
   }
   if (url.search !== "" || url.hash !== "" || /[?#]/.test(input))
     return refuse("the server url must not hold a query or a fragment")
+  if (!/^(\[[\da-f:.]+\]|[\w.-]+)$/.test(url.hostname)) return refuse("the server url's host is not the name of a host")
   if (url.port === "0") return refuse("the server url must not name port 0")
   // Doubled slashes would be answered with a redirect.
   url.pathname = url.pathname.replace(/\/{2,}/g, "/").replace(/\/$/, "")
@@ -136,19 +149,37 @@ const checkHeader = (option: string, name: string, value: Redacted.Redacted<stri
   return Effect.void
 }
 
-const checkHeaders = ({ headers = {}, ...options }: Options, token: Option.Option<Redacted.Redacted<string>>) =>
+/** The token, and whether it is an option or a variable. */
+type Token = readonly [name: "bearerToken" | "MIX_BEARER_TOKEN", value: Redacted.Redacted<string>]
+
+const checkToken = ([name, token]: Token) =>
+  Effect.gen(function* () {
+    if (!Redacted.isRedacted(token)) return yield* Effect.fail(invalid(name, "must be Redacted, as by Redacted.make"))
+    yield* checkHeader(name, "the token", token)
+    const value = Redacted.value(token).trim()
+    if (value === "") return yield* Effect.fail(invalid(name, "must not be blank"))
+    if (/^(bearer|basic)(\s|$)/i.test(value)) {
+      return yield* Effect.fail(invalid(name, "must be the token alone: the client writes Bearer before it"))
+    }
+  })
+
+/** Arrays, maps and `Headers` of the platform have no properties of these names: nothing of them would be sent. */
+const isRecord = (headers: unknown): headers is object =>
+  typeof headers === "object" && headers !== null && !(Symbol.iterator in headers)
+
+const checkHeaders = (headers: Options["headers"] = {}, token: Token | undefined) =>
   Effect.gen(function* () {
     const checked: Record<string, Redacted.Redacted<string>> = {}
-    if (Option.isSome(token)) {
-      const name = options.bearerToken === undefined ? "MIX_BEARER_TOKEN" : "bearerToken"
-      if (!Redacted.isRedacted(token.value))
-        return yield* Effect.fail(invalid(name, "must be Redacted, as by Redacted.make"))
-      yield* checkHeader(name, "the token", token.value)
-      if (Redacted.value(token.value).trim() === "") return yield* Effect.fail(invalid(name, "must not be blank"))
-      checked.authorization = Redacted.make(`Bearer ${Redacted.value(token.value)}`)
+    if (token !== undefined) {
+      yield* checkToken(token)
+      checked.authorization = Redacted.make(`Bearer ${Redacted.value(token[1])}`)
     }
-    if (typeof headers !== "object" || headers === null) {
-      return yield* Effect.fail(invalid("headers", "must be an object of names and values"))
+    if (!isRecord(headers)) return yield* Effect.fail(invalid("headers", "must be an object of names and values"))
+    for (const name in headers) {
+      // In a literal, `__proto__` is no property but what the object inherits from.
+      if (!Object.hasOwn(headers, name) || name === "__proto__") {
+        return yield* Effect.fail(invalid("headers", "__proto__ is no name of a header"))
+      }
     }
     for (const [name, value] of Object.entries(headers)) {
       const shown = /^[\w-]{1,64}$/.test(name) ? `header ${name}` : "a header"
@@ -157,14 +188,86 @@ const checkHeaders = ({ headers = {}, ...options }: Options, token: Option.Optio
       if (forbidden.has(name.toLowerCase())) return yield* Effect.fail(invalid("headers", `${shown} cannot be set`))
       const redacted = Redacted.isRedacted(value) ? value : Redacted.make(value)
       yield* checkHeader("headers", shown, redacted)
+      if (name.toLowerCase() === "authorization" && /^bearer\s+(bearer|basic)\s/i.test(Redacted.value(redacted))) {
+        return yield* Effect.fail(invalid("headers", `${shown} names its scheme twice`))
+      }
       checked[name.toLowerCase()] = redacted
     }
     return checked
   })
 
-/** `URL` has brought numeric addresses into their usual form; other names may begin with `127.` too. */
-const isLoopback = (hostname: string) =>
-  hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
+const names: Readonly<Record<keyof Options, true>> = {
+  serverUrl: true,
+  headers: true,
+  bearerToken: true,
+  requestTimeout: true,
+  sendTimeout: true,
+  deadline: true,
+  maxResponseBytes: true,
+  tracePropagation: true
+}
+
+const checkNames = (options: Options) =>
+  Effect.gen(function* () {
+    if (typeof options !== "object" || options === null) {
+      return yield* Effect.fail(invalid("options", "must be an object"))
+    }
+    const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name))
+    if (unknown === undefined) return
+    const shown = /^[\w-]{1,64}$/.test(unknown) ? unknown : "options"
+    return yield* Effect.fail(invalid(shown, `there is no such option; there are ${Object.keys(names).join(", ")}`))
+  })
+
+/**
+ * The token of the environment is meant for the server of the environment. Another server gets none: whoever names one by an
+ * option gives its token by an option.
+ */
+const tokenOf = (
+  { bearerToken, serverUrl }: Options,
+  url: URL,
+  environmentUrl: Option.Option<string>
+): Effect.Effect<Token | undefined, ConfigError.ConfigError> => {
+  if (bearerToken === null) return Effect.succeed(undefined)
+  if (bearerToken !== undefined) return Effect.succeed(["bearerToken", bearerToken])
+  const home = Option.getOrUndefined(Option.map(environmentUrl, parseUrl))
+  if (home === undefined || (serverUrl !== undefined && home.origin !== url.origin)) return Effect.succeed(undefined)
+  return Effect.map(nonBlank("MIX_BEARER_TOKEN"), (token) =>
+    Option.getOrUndefined(Option.map(token, (value): Token => ["MIX_BEARER_TOKEN", Redacted.make(value)]))
+  )
+}
+
+/**
+ * Whether a url names this machine: `localhost` and names below it (RFC 6761), 127.0.0.0/8 and `[::1]`.
+ *
+ * @since 0.2.0
+ * @category predicates
+ */
+export const isLoopback = ({ hostname }: URL): boolean =>
+  // `URL` has brought numeric addresses into their usual form; other names may begin with `127.` too.
+  /^(.+\.)?localhost\.?$/.test(hostname) || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
+
+/** Headers whose values are credentials. Others may be, and nobody can tell. */
+const carriesCredentials = ({ headers }: MixConfig) =>
+  Object.keys(headers).some((name) => /^(authorization|cookie|(.*[-_])?(api-?key|token|secret))$/.test(name))
+
+/**
+ * Logs a warning where credentials go over the network, or to a proxy, without encryption. Every layer calls it once for its
+ * server (`Engine.toService` does). A layer that chooses a proxy calls it again with the proxy's url; that warns only if the
+ * server is loopback, since of any other it has warned.
+ *
+ * @since 0.2.0
+ * @category logging
+ */
+export const warnOfPlainText = (config: MixConfig, proxy?: URL): Effect.Effect<void> => {
+  const { host, protocol } = config.url
+  // What goes to https through a proxy is encrypted all the way.
+  const isPlain = protocol === "http:" && isLoopback(config.url) === (proxy !== undefined)
+  if (!isPlain || !carriesCredentials(config)) return Effect.void
+  const warning = `Credentials go to ${proxy === undefined ? host : `the proxy ${proxy.host}`} without encryption`
+  return Effect.logWarning(`${warning}: the server url begins with http://`).pipe(
+    Effect.catchAllDefect(() => Effect.void) // of a logger that throws
+  )
+}
 
 /** Deno's words name the variable and the permission; others may hold values. */
 const unreadable = (defect: unknown): string =>
@@ -192,28 +295,23 @@ export const read = <A>(config: Config.Config<A>): Effect.Effect<A, ConfigError.
  */
 export const make = (options: Options = {}): Effect.Effect<MixConfig, ConfigError.ConfigError> =>
   Effect.gen(function* () {
+    yield* checkNames(options)
     const given = options.serverUrl !== undefined
-    const input = given ? Option.some(options.serverUrl) : yield* nonBlank("MIX_SERVER_URL")
-    const url = yield* checkUrl(
-      given ? "serverUrl" : "MIX_SERVER_URL",
-      Option.getOrElse(input, () => "http://localhost:8088")
-    )
-    const token =
-      options.bearerToken !== undefined
-        ? Option.some(options.bearerToken)
-        : Option.map(yield* nonBlank("MIX_BEARER_TOKEN"), Redacted.make)
-    const headers = yield* checkHeaders(options, token)
+    const needed = !given || options.bearerToken === undefined
+    const environmentUrl = needed ? yield* nonBlank("MIX_SERVER_URL") : Option.none()
+    const url = yield* given
+      ? checkUrl("serverUrl", options.serverUrl)
+      : checkUrl(
+          "MIX_SERVER_URL",
+          Option.getOrElse(environmentUrl, () => "http://localhost:8088")
+        )
+    const headers = yield* checkHeaders(options.headers, yield* tokenOf(options, url, environmentUrl))
     const { maxResponseBytes = 64 * 1024 * 1024, tracePropagation = false } = options
     if (!Number.isSafeInteger(maxResponseBytes) || maxResponseBytes < 1) {
       return yield* Effect.fail(invalid("maxResponseBytes", "must be a positive integer"))
     }
     if (typeof tracePropagation !== "boolean") {
       return yield* Effect.fail(invalid("tracePropagation", "must be true or false"))
-    }
-    if (url.protocol === "http:" && !isLoopback(url.hostname) && "authorization" in headers) {
-      yield* Effect.logWarning(
-        `Credentials go to ${url.host} without encryption: the server url begins with http://`
-      ).pipe(Effect.catchAllDefect(() => Effect.void)) // of a logger that throws
     }
     return {
       serverUrl: url.origin + (url.pathname === "/" ? "" : url.pathname),

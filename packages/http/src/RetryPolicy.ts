@@ -28,6 +28,12 @@ import * as Stream from "effect/Stream"
  */
 export type Policy = Schedule.Schedule<unknown, MixError>
 
+/** The nth delay, from 0, is a random part of `min(8 s, 250 ms * 2^n)`. */
+const backoff = Schedule.exponential("250 millis").pipe(
+  Schedule.modifyDelay((_, delay) => Duration.min(delay, Duration.seconds(8))),
+  Schedule.jitteredWith({ min: 0, max: 1 })
+)
+
 /**
  * At most 4 attempts of what `isRetryable` allows, with full jitter: the nth retry (from 0) waits between nothing and
  * `min(8 s, 250 ms * 2^n)`. `isRetryable` never allows to repeat a `send` that may have reached the agent.
@@ -35,11 +41,54 @@ export type Policy = Schedule.Schedule<unknown, MixError>
  * @since 0.1.0
  * @category policies
  */
-export const standard: Policy = Schedule.exponential("250 millis").pipe(
-  Schedule.modifyDelay((_, delay) => Duration.min(delay, Duration.seconds(8))),
-  Schedule.jitteredWith({ min: 0, max: 1 }),
+export const standard: Policy = backoff.pipe(
   Schedule.intersect(Schedule.recurs(3)),
   Schedule.whileInput((error: MixError) => error.isRetryable)
+)
+
+/** The server cannot be reached, or a proxy before it says so. A name that is not found may be that of a container. */
+const isUnreachable = (error: MixError): boolean => {
+  if (error.operation === "send" && !error.isRetryable) return false
+  switch (error._tag) {
+    case "ConnectionError":
+      return error.transient
+    case "RequestTimeout":
+      return error.phase === "connect" && error.scope !== "deadline"
+    case "ServerError":
+      return [502, 503, 504].includes(error.status)
+    default:
+      return false
+  }
+}
+
+/**
+ * For long walks and for following: as `standard`, but goes on for up to a minute while the server cannot be reached
+ * (connections that fail or are lost, 502, 503 and 504), so that a server that restarts ends neither. The minute begins anew
+ * with each page. It fits the default `deadline` of 2 minutes; an outage of half a minute takes about 60 of the layer's
+ * budget of 500.
+ *
+ * A server that was never there is waited for as well: read a first page with `standard`, so that a wrong url is told at once.
+ *
+ * @example
+ * import { MessagesService } from "@mix-effect/core"
+ * import { RetryPolicy } from "@mix-effect/http"
+ * import { Effect, Stream } from "effect"
+ *
+ * export const follow = Stream.unwrap(
+ *   Effect.map(MessagesService, (messages) =>
+ *     messages.followHistory().pipe(RetryPolicy.withRetryPolicy(RetryPolicy.persistent))
+ *   )
+ * )
+ *
+ * @since 0.2.0
+ * @category policies
+ */
+export const persistent: Policy = Schedule.intersect(
+  backoff,
+  Schedule.union(
+    Schedule.recurs(3).pipe(Schedule.whileInput((error: MixError) => error.isRetryable)),
+    Schedule.recurUpTo("1 minute").pipe(Schedule.whileInput(isUnreachable))
+  )
 )
 
 /**
@@ -61,7 +110,13 @@ export interface RetryConfig {
   readonly initialInterval?: Duration.DurationInput | undefined
   /** The longest delay. Default: 60 s. */
   readonly maxInterval?: Duration.DurationInput | undefined
-  /** By which the delay grows with each retry. Default: 1.5. */
+  /**
+   * How the delay of the nth retry, from 0, follows from `initialInterval` and `exponent`: `exponential`, as in the Python
+   * SDK, is `initialInterval * exponent^n`; `polynomial`, as in the TypeScript SDK, is `initialInterval * n^exponent`.
+   * Default: `exponential`.
+   */
+  readonly curve?: "exponential" | "polynomial" | undefined
+  /** The base or the power of the curve: 1 or more if it is exponential, 0 or more if it is polynomial. Default: 1.5. */
   readonly exponent?: number | undefined
   /** A failure later than this after the first one is the last. Default: 600 s. The layer's deadline holds besides. */
   readonly maxElapsedTime?: Duration.DurationInput | undefined
@@ -80,8 +135,8 @@ const checked = (name: string, input: Duration.DurationInput): Duration.Duration
 }
 
 /**
- * The schedule that the official SDKs follow: `initialInterval * exponent^n`, plus up to a second at random, at most
- * `maxInterval`. One thing differs, on purpose: they repeat a `send` after every 5XX, and with it the agent's work; here a
+ * The schedules that the official SDKs follow: `initialInterval * exponent^n` (Python) or, with `curve: "polynomial"`,
+ * `initialInterval * n^exponent` (TypeScript), plus up to a second at random, at most `maxInterval`. One thing differs, on purpose: they repeat a `send` after every 5XX, and with it the agent's work; here a
  * `send` is repeated only where the message is known not to have reached the agent. Throws a `RangeError` for numbers that
  * make no schedule.
  *
@@ -94,9 +149,18 @@ const checked = (name: string, input: Duration.DurationInput): Duration.Duration
  * @category policies
  */
 export const fromConfig = (config: RetryConfig = {}): Policy => {
-  const { exponent = 1.5, retryConnectionErrors = true, statusCodes = ["5XX", "408", "429"] } = config
-  if (!(exponent >= 1 && Number.isFinite(exponent))) {
-    throw new RangeError("RetryPolicy.fromConfig: exponent must be a finite number, 1 or more")
+  const {
+    curve = "exponential",
+    exponent = 1.5,
+    retryConnectionErrors = true,
+    statusCodes = ["5XX", "408", "429"]
+  } = config
+  if (curve !== "exponential" && curve !== "polynomial") {
+    throw new RangeError('RetryPolicy.fromConfig: curve must be "exponential" or "polynomial"')
+  }
+  const least = curve === "exponential" ? 1 : 0
+  if (!(exponent >= least && Number.isFinite(exponent))) {
+    throw new RangeError(`RetryPolicy.fromConfig: exponent must be a finite number, ${least} or more`)
   }
   const badCode = statusCodes.find((code) => !/^[1-5](\d\d|XX)$/i.test(code))
   if (badCode !== undefined) throw new RangeError(`RetryPolicy.fromConfig: no status code: ${JSON.stringify(badCode)}`)
@@ -126,7 +190,11 @@ export const fromConfig = (config: RetryConfig = {}): Policy => {
         return false
     }
   }
-  return Schedule.exponential(initialInterval, exponent).pipe(
+  const delays: Schedule.Schedule<unknown> =
+    curve === "exponential"
+      ? Schedule.exponential(initialInterval, exponent)
+      : Schedule.forever.pipe(Schedule.addDelay((n) => Duration.times(initialInterval, n ** exponent)))
+  return delays.pipe(
     Schedule.modifyDelayEffect((_, delay) =>
       Effect.map(Random.next, (random) => Duration.min(Duration.sum(delay, Duration.seconds(random)), maxInterval))
     ),

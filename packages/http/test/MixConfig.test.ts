@@ -12,7 +12,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import { MessagesHttp, MixConfig } from "../src/index.ts"
-import { environment, failure, json, scripted } from "./scripted.ts"
+import { environment, failure, json, scripted, withService } from "./scripted.ts"
 
 /** What no error may repeat. */
 const canary = "canary-7c41"
@@ -54,6 +54,26 @@ describe("the server url", () => {
     ["25", "http://h.example:0", /port 0/],
     ["25", `http://[${canary}]:8088`, /not a complete url/],
     ["25", "http://", /not a complete url/],
+    ["166", `http://{${canary}}`, /a brace/],
+    ["166", `http://{${canary}}:8088/x`, /a brace/],
+    ["166", `http://\${${canary}}`, /a brace/],
+    ["166", `http://h.example/{${canary}}`, /a brace/],
+    ["166", `http://h.example/<${canary}>`, /a brace/],
+    ["166", `http://$${canary}:8088`, /not the name of a host/],
+    ["166", `http://*.${canary}.example`, /not the name of a host/],
+    ["166", `http://h.example,${canary}.example`, /not the name of a host/],
+    ["166", `http://h.example/${canary} x`, /blanks, tabs or line breaks/],
+    ["166", `http://h\n.${canary}.example`, /blanks, tabs or line breaks/],
+    ["166", `ht\ttp://${canary}.example`, /blanks, tabs or line breaks/],
+    ["166", `http://h.example/a\r\n${canary}`, /blanks, tabs or line breaks/],
+    ["166", `http:\\\\${canary}.example`, /must begin with http/],
+    ["166", `http://h.example\\${canary}`, /a brace/],
+    ["166", `http:${canary}.example`, /must begin with http/],
+    ["166", `http:///${canary}.example`, /must begin with http/],
+    ["166", `http://http://${canary}.example`, /once/],
+    ["166", `https://https://${canary}.example`, /once/],
+    ["166", `http://@${canary}.example`, /must not hold credentials/],
+    ["166", `http://:@${canary}.example`, /must not hold credentials/],
     ["19", 8088, /not a complete url/],
     ["19", null, /not a complete url/]
   ]
@@ -126,6 +146,39 @@ describe("what is left out", () => {
       const config = yield* make({ serverUrl: "https://h.example", bearerToken: Redacted.make("mine") }, variables)
       assert.strictEqual(config.serverUrl, "https://h.example")
       assert.strictEqual(Redacted.value(config.headers.authorization as Redacted.Redacted), "Bearer mine")
+    })
+  )
+
+  it.effect("166 the token of the environment goes to the server of the environment, and to no other", () =>
+    Effect.gen(function* () {
+      const tokenOf = (options: MixConfig.Options, variables: Record<string, string>) =>
+        Effect.map(make(options, { MIX_BEARER_TOKEN: canary, ...variables }), ({ headers }) =>
+          headers.authorization === undefined ? undefined : Redacted.value(headers.authorization)
+        )
+      const home = { MIX_SERVER_URL: "https://mix.example/prefix" }
+      const bearer = `Bearer ${canary}`
+      const cases: ReadonlyArray<readonly [MixConfig.Options, Record<string, string>, string | undefined]> = [
+        [{}, home, bearer],
+        [{ serverUrl: "https://mix.example" }, home, bearer],
+        [{ serverUrl: "https://MIX.example:443/other" }, home, bearer],
+        [{ serverUrl: "http://mix.example" }, home, undefined],
+        [{ serverUrl: "https://mix.example:8443" }, home, undefined],
+        [{ serverUrl: "https://evil.example" }, home, undefined],
+        [{ serverUrl: "https://mix.example.evil.example" }, home, undefined],
+        [{ serverUrl: "https://mix.example" }, {}, undefined],
+        [{ serverUrl: "https://mix.example" }, { MIX_SERVER_URL: "nonsense" }, undefined],
+        [{}, {}, undefined],
+        [{}, { MIX_SERVER_URL: " " }, undefined],
+        [{ bearerToken: null }, home, undefined],
+        [{ bearerToken: Redacted.make("mine"), serverUrl: "https://evil.example" }, home, "Bearer mine"],
+        [{ headers: { authorization: "Basic abc" } }, home, "Basic abc"]
+      ]
+      for (const [options, variables, expected] of cases) {
+        assert.strictEqual(yield* tokenOf(options, variables), expected, util.inspect([options, variables]))
+      }
+      // A token that is not used is not checked.
+      yield* make({ serverUrl: "https://h.example" }, { MIX_BEARER_TOKEN: "bad\n" })
+      yield* make({ bearerToken: null }, { MIX_SERVER_URL: "https://h.example", MIX_BEARER_TOKEN: "bad\n" })
     })
   )
 
@@ -231,6 +284,21 @@ describe("27 limits", () => {
   }
 })
 
+describe("166 an option that there is not", () => {
+  for (const [name, options] of [
+    ["severUrl", { severUrl: `http://${canary}` }],
+    ["timeout", { serverUrl: "http://h.example", timeout: 5 }],
+    ["token", { token: Redacted.make(canary) }],
+    ["__proto__", JSON.parse(`{"__proto__":{"serverUrl":"http://${canary}"}}`)],
+    ["constructor", { constructor: canary }],
+    ["options", { [`a ${canary}`]: 1 }],
+    ["options", null],
+    ["options", 5]
+  ] as const) {
+    it.effect(`${name} is refused`, () => refused(options, {}, name, /there is no such option|must be an object/))
+  }
+})
+
 for (const value of ["yes", "false", 1, null, {}]) {
   it.effect(`tracePropagation of ${util.inspect(value)} is refused`, () =>
     refused({ tracePropagation: value }, {}, "tracePropagation", /true or false/)
@@ -262,6 +330,12 @@ describe("headers", () => {
       { [name]: canary },
       new RegExp(`${name} cannot be set`)
     ]),
+    ["166 a name of __proto__", JSON.parse(`{"__proto__":"${canary}"}`), /__proto__/],
+    ["166 __proto__ in a literal", { __proto__: { "x-a": canary } }, /__proto__/],
+    ["166 headers of the platform", new Headers({ "x-a": canary }), /an object of names and values/],
+    ["166 a map", new Map([["x-a", canary]]), /an object of names and values/],
+    ["166 a list", [["x-a", canary]], /an object of names and values/],
+    ["166 a scheme that comes twice", { Authorization: `Bearer Bearer ${canary}` }, /scheme twice/],
     ["no object", null, /headers/],
     ["a text", canary, /headers/]
   ]
@@ -298,11 +372,15 @@ describe("the token", () => {
     ["31 a newline at the end", `${canary}\n`, /trailing newline/],
     ["31 CRLF at the end", `${canary}\r\n`, /trailing newline/],
     ["30 a line break inside", `${canary}\nx`, /no header may hold/],
-    ["32 not Latin-1", `${canary}€`, /no header may hold/]
+    ["32 not Latin-1", `${canary}€`, /no header may hold/],
+    ["166 with its scheme", `Bearer ${canary}`, /the token alone/],
+    ["166 with its scheme in small letters", `bearer  ${canary}`, /the token alone/],
+    ["166 with another scheme", `Basic ${canary}`, /the token alone/],
+    ["166 nothing but its scheme", "Bearer ", /the token alone/]
   ] as const) {
     it.effect(`${name} is refused`, () => refused({ bearerToken: Redacted.make(value) }, {}, "bearerToken", advice))
     it.effect(`${name} in the environment is refused`, () =>
-      refused({}, { MIX_BEARER_TOKEN: value }, "MIX_BEARER_TOKEN", advice)
+      refused({}, { MIX_SERVER_URL: "https://h.example", MIX_BEARER_TOKEN: value }, "MIX_BEARER_TOKEN", advice)
     )
   }
   it.effect("blank is refused", () => refused({ bearerToken: Redacted.make("  ") }, {}, "bearerToken", /blank/))
@@ -313,13 +391,14 @@ describe("the token", () => {
 })
 
 describe("29 credentials without encryption", () => {
-  const warnings = (options: MixConfig.Options) =>
+  const warnings = (options: MixConfig.Options, proxy?: URL) =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => {
         lines.push(`${logLevel.label} ${String(message)}`)
       })
       yield* make(options).pipe(
+        Effect.flatMap((config) => MixConfig.warnOfPlainText(config, proxy)),
         Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
         Logger.withMinimumLogLevel(LogLevel.All)
       )
@@ -349,6 +428,8 @@ describe("29 credentials without encryption", () => {
     "http://localhost:8088",
     "http://127.0.0.1:1",
     "http://127.8.9.1",
+    "http://localhost.:8088",
+    "http://mix.localhost",
     "http://[::1]"
   ]) {
     it.effect(`${serverUrl}: none`, () =>
@@ -358,15 +439,53 @@ describe("29 credentials without encryption", () => {
     )
   }
 
+  it.effect("166 a layer warns once", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => {
+        lines.push(String(message))
+      })
+      const server = scripted(json([]))
+      yield* withService(server, (messages) => Effect.repeatN(messages.getHistory(), 3), {
+        serverUrl: "http://mix.example",
+        bearerToken
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      assert.lengthOf(lines, 1)
+    })
+  )
+
+  it.effect("166 other headers that hold credentials by their name", () =>
+    Effect.gen(function* () {
+      for (const name of ["Cookie", "X-API-Key", "x-auth-token", "client_secret"]) {
+        assert.lengthOf(yield* warnings({ serverUrl: "http://mix.example", headers: { [name]: canary } }), 1)
+      }
+      assert.lengthOf(yield* warnings({ serverUrl: "http://mix.example", headers: { "x-request-id": "1" } }), 0)
+    })
+  )
+
+  it.effect("166 a proxy is warned of where the server is not", () =>
+    Effect.gen(function* () {
+      const proxy = new URL("http://user:canary-7c41@proxy.example:3128")
+      const lines = yield* warnings({ serverUrl: "http://localhost:8088", bearerToken }, proxy)
+      assert.deepStrictEqual(lines, [
+        "WARN Credentials go to the proxy proxy.example:3128 without encryption: the server url begins with http://"
+      ])
+      assert.deepStrictEqual(yield* warnings({ serverUrl: "http://mix.example", bearerToken }, proxy), [])
+      assert.deepStrictEqual(yield* warnings({ serverUrl: "https://mix.example", bearerToken }, proxy), [])
+      assert.deepStrictEqual(yield* warnings({ serverUrl: "http://localhost:8088" }, proxy), [])
+      // Wherever it runs, it may send them on.
+      const near = new URL("http://127.0.0.1:3128")
+      assert.lengthOf(yield* warnings({ serverUrl: "http://localhost:8088", bearerToken }, near), 1)
+    })
+  )
+
   it.effect("148 a logger that throws keeps no layer from being built", () =>
     Effect.gen(function* () {
       const logger = Logger.make(() => {
         throw new Error("the logger is broken")
       })
-      const config = yield* make({ serverUrl: "http://mix.example", bearerToken }).pipe(
-        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
-      )
-      assert.strictEqual(config.serverUrl, "http://mix.example")
+      const config = yield* make({ serverUrl: "http://mix.example", bearerToken })
+      yield* MixConfig.warnOfPlainText(config).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
     })
   )
 })

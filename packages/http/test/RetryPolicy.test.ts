@@ -286,6 +286,26 @@ describe("fromConfig", () => {
     })
   )
 
+  it.effect("polynomial: initialInterval times n to the power of exponent, also of one under 1", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* fixed({ curve: "polynomial", exponent: 2 }, 5), [0, 500, 2000, 4500, 8000])
+      assert.deepStrictEqual(
+        (yield* fixed({ curve: "polynomial" }, 4)).map((delay) => Math.round(delay)),
+        [0, 500, 1414, 2598]
+      )
+      assert.deepStrictEqual(
+        (yield* fixed({ curve: "polynomial", exponent: 0.5, initialInterval: 1000 }, 5)).map(Math.round),
+        [0, 1000, 1414, 1732, 2000]
+      )
+      assert.deepStrictEqual(yield* fixed({ curve: "polynomial", exponent: 0 }, 3), [500, 500, 500])
+      assert.deepStrictEqual(
+        yield* fixed({ curve: "polynomial", exponent: 2, maxInterval: 3000 }, 5, 0.5),
+        [500, 1000, 2500, 3000, 3000]
+      )
+      assert.deepStrictEqual(yield* fixed({ curve: "exponential" }, 2), yield* fixed({}, 2))
+    })
+  )
+
   /** How many requests a call made when its first two answers failed. */
   const attempts = (answer: Answer, config: RetryPolicy.RetryConfig, call: typeof get | typeof send = get) =>
     Effect.gen(function* () {
@@ -349,6 +369,7 @@ describe("fromConfig", () => {
   )
 
   const bad: ReadonlyArray<readonly [string, unknown]> = [
+    ["curve", "linear"],
     ["exponent", 0],
     ["exponent", 0.5],
     ["exponent", -1],
@@ -376,6 +397,133 @@ describe("fromConfig", () => {
       assert.throws(() => RetryPolicy.fromConfig({ [name]: value }), RangeError, /RetryPolicy\.fromConfig/)
     })
   }
+})
+
+describe("persistent", () => {
+  const patiently = RetryPolicy.withRetryPolicy(RetryPolicy.persistent)
+
+  /** A server that is away from its second reply on, for so long, and then holds more than before. */
+  const restarting = (away: Answer, from: number, duration: number, rows: ReadonlyArray<object>) => {
+    let begin = Number.POSITIVE_INFINITY
+    return scripted(({ at, url }, index) => {
+      if (index === from) begin = at
+      if (at >= begin && at < begin + duration) return away
+      const { searchParams } = new URL(url)
+      const offset = Number(searchParams.get("offset"))
+      return json(rows.slice(offset, offset + Number(searchParams.get("limit"))))
+    })
+  }
+  const rows = Array.from({ length: 10 }, (_, index) => ({ ...row, id: `m${index}` }))
+
+  for (const [name, away] of [
+    ["ECONNREFUSED", fault("ECONNREFUSED")],
+    ["ECONNRESET", fault("ECONNRESET")],
+    ["ENOTFOUND, as of a container", fault("ENOTFOUND")],
+    ["EAI_AGAIN", fault("EAI_AGAIN")],
+    ["502", status(502)],
+    ["503", status(503)],
+    ["504", status(504)]
+  ] as const) {
+    it.effect(`a server that is away for 30 seconds ends no walk: ${name}`, () =>
+      Effect.gen(function* () {
+        const server = restarting(away, 2, 30_000, rows)
+        const ids = yield* passing(
+          withService(server, (messages) =>
+            messages.streamHistory({ pageSize: 3 }).pipe(
+              patiently,
+              Stream.map(({ id }) => id),
+              Stream.runCollect
+            )
+          )
+        )
+        assert.deepStrictEqual(
+          [...ids],
+          rows.map(({ id }) => id)
+        )
+      })
+    )
+  }
+
+  it.effect("a server that is away for 30 seconds ends no following", () =>
+    Effect.gen(function* () {
+      const list: Array<object> = [row]
+      let begin = Number.POSITIVE_INFINITY
+      const server = scripted(({ at, url }, index) => {
+        if (index === 5) {
+          begin = at
+          list.unshift({ ...row, id: "later" })
+        }
+        if (at >= begin && at < begin + 30_000) return fault("ECONNREFUSED")
+        return json(list.slice(Number(new URL(url).searchParams.get("offset"))))
+      })
+      const found = yield* passing(
+        withService(server, (messages) =>
+          messages
+            .followHistory({ schedule: Schedule.spaced("1 second") })
+            .pipe(patiently, Stream.take(1), Stream.runCollect)
+        )
+      )
+      assert.deepStrictEqual(
+        [...found].map(({ id }) => id as string),
+        ["later"]
+      )
+      assert.isAtLeast(times(server).at(-1) as number, 30_000)
+    })
+  )
+
+  it.effect("goes on for a minute, within the deadline and a fifth of the budget", () =>
+    Effect.gen(function* () {
+      for (const random of [0.3, 0.5, 1 - Number.EPSILON]) {
+        const server = scripted(fault("ECONNREFUSED"))
+        const error = yield* passing(failure(Effect.withRandom(patiently(get(server)), Random.fixed([random]))))
+        matches(error, { _tag: "ConnectionError", budgetExhausted: undefined })
+        const last = times(server).at(-1) as number
+        assert.isAtLeast(last, 60_000 - 8000)
+        assert.isAtMost(last, 60_000 + 8000)
+        assert.isAtMost(server.requests.length, 32)
+      }
+    })
+  )
+
+  it.effect("other failures are tried again as by standard", () =>
+    Effect.gen(function* () {
+      for (const [answer, requests] of [
+        [status(500), 4],
+        [status(429), 4],
+        [status(404), 1],
+        [brokenBody, 4],
+        [fault("CERT_HAS_EXPIRED"), 1]
+      ] as const) {
+        const server = scripted(answer)
+        yield* passing(noJitter(failure(patiently(get(server)))))
+        assert.strictEqual(server.requests.length, requests)
+      }
+    })
+  )
+
+  it.effect("a send is repeated only where it never left", () =>
+    Effect.gen(function* () {
+      for (const answer of [fault("ECONNRESET"), status(502), status(504), status(500)]) {
+        const server = scripted(answer)
+        matches(yield* passing(failure(patiently(send(server)))), { attempts: 1, outcome: "unknown" })
+      }
+    })
+  )
+
+  it.effect("a send that found no server is", () =>
+    Effect.gen(function* () {
+      const server = scripted(({ at }) => (at < 30_000 ? fault("EAI_AGAIN") : json(row)))
+      yield* passing(patiently(send(server)))
+      assert.isAbove(server.requests.length, 4)
+    })
+  )
+
+  it.effect("delays are those of standard", () =>
+    Effect.gen(function* () {
+      const chosen = yield* Effect.withRandom(delays(RetryPolicy.persistent, 8), Random.fixed([0.5]))
+      assert.deepStrictEqual(chosen, [125, 250, 500, 1000, 2000, 4000, 4000, 4000])
+    })
+  )
 })
 
 describe("which policy holds", () => {

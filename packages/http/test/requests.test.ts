@@ -161,6 +161,8 @@ describe("bodies", () => {
         [{ media: undefined, apps: undefined, planMode: undefined }, { text: "Hello" }],
         [{ planMode: true }, { text: "Hello", plan_mode: true }],
         [{ planMode: false }, { text: "Hello", plan_mode: false }],
+        [{ thinkingLevel: "maximum" }, { text: "Hello", thinking_level: "maximum" }],
+        [{ maxSteps: 3 }, { text: "Hello", max_steps: 3 }],
         [{ media: [] }, { text: "Hello", media: [] }],
         [
           { media: ["a.png"], apps: ["x"], planMode: true },

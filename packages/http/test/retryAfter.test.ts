@@ -46,6 +46,16 @@ describe("the wait before the next attempt", () => {
     ["59 IMF-fixdate", "Wed, 21 Oct 2026 07:28:03 GMT", 3000],
     ["60 RFC 850", "Wednesday, 21-Oct-26 07:28:03 GMT", 3000],
     ["60 asctime", "Wed Oct 21 07:28:03 2026", 3000],
+    ["169 in capitals", "WED, 21 OCT 2026 07:28:03 GMT", 3000],
+    ["169 in small letters", "wed, 21 oct 2026 07:28:03 gmt", 3000],
+    ["169 UTC for GMT", "Wed, 21 Oct 2026 07:28:03 UTC", 3000],
+    ["169 RFC 850 in other case with UTC", "wednesday, 21-OCT-26 07:28:03 utc", 3000],
+    ["169 asctime in capitals", "WED OCT 21 07:28:03 2026", 3000],
+    [
+      "169 a Date in other case",
+      { "retry-after": "wed, 21 oct 2026 06:00:05 utc", date: "WED, 21 OCT 2026 06:00:00 UTC" },
+      5000
+    ],
     ["60 no such month", "Wed, 21 Okt 2026 07:28:03 GMT", backoff],
     ["60 another zone is no HTTP date", "Wed, 21 Oct 2026 07:28:03 +0000", backoff],
     ["60 ISO 8601 is no HTTP date", "2026-10-21T07:28:03Z", backoff],

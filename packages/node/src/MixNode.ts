@@ -74,18 +74,11 @@ const ownDispatcher = (
         )
   })
 
-const makeEngine = ({ headers, url }: MixConfig.MixConfig, dispatcher: Dispatcher | undefined) =>
+const makeEngine = (config: MixConfig.MixConfig, dispatcher: Dispatcher | undefined) =>
   Effect.gen(function* () {
     if (dispatcher === undefined) {
-      const proxy = yield* Proxy.choose(url, readVariable)
-      if (proxy?.tunnel === false && Proxy.isLoopback(url.hostname) && "authorization" in headers) {
-        // Of other servers of http the configuration has warned.
-        yield* Effect.logWarning(
-          `Credentials for ${url.host} go to the proxy ${proxy.address} without encryption`
-        ).pipe(
-          Effect.catchAllDefect(() => Effect.void) // of a logger that throws
-        )
-      }
+      const proxy = yield* Proxy.choose(config.url, readVariable)
+      if (proxy !== undefined) yield* MixConfig.warnOfPlainText(config, new URL(proxy.origin))
       return UndiciEngine.make(yield* ownDispatcher(proxy), proxy)
     }
     if (!isDispatcher(dispatcher)) {

@@ -109,7 +109,7 @@ const walks: ReadonlyArray<Row> = [
     history(10),
     {
       ...all(10),
-      also: ["at most 3 requests", ({ requests }) => requests <= 3]
+      also: ["at most 4 requests", ({ requests }) => requests <= 4]
     },
     by5
   ),

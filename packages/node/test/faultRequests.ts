@@ -176,6 +176,21 @@ const config: ReadonlyArray<Row> = [
   })
 ]
 
+const silent: ReadonlyArray<Row> = [
+  badOption(166, "a server url with braces", "serverUrl.*brace", url("http://{host}")),
+  badOption(166, "a server url with a blank", "serverUrl.*blanks", url("http://h.example/a b")),
+  badOption(166, "a server url with a line break", "serverUrl.*line breaks", url("http://h\n.example")),
+  badOption(166, "a token with its scheme", "bearerToken.*the token alone", {
+    options: { bearerToken: Redacted.make("Bearer t") }
+  }),
+  badOption(166, "an option that there is not", "severUrl.*no such option", {
+    options: JSON.parse('{"severUrl":"http://h.example"}')
+  }),
+  badOption(166, "a header named __proto__", "headers.*__proto__", {
+    options: { headers: JSON.parse('{"__proto__":"1"}') }
+  })
+]
+
 const headers: ReadonlyArray<Row> = [
   badOption(30, "a header value with a line break", "header x-a", { options: { headers: { "x-a": "1\r\nx-b: 2" } } }),
   badOption(30, "a header value with NUL", "header x-a", { options: { headers: { "x-a": "1\0" } } }),
@@ -183,7 +198,8 @@ const headers: ReadonlyArray<Row> = [
     options: { bearerToken: Redacted.make("token\n") }
   }),
   badOption(31, "a MIX_BEARER_TOKEN with a newline at its end", "MIX_BEARER_TOKEN.*trailing newline", {
-    env: { MIX_BEARER_TOKEN: "token\n" }
+    env: { MIX_SERVER_URL: "http://127.0.0.1:1", MIX_BEARER_TOKEN: "token\n" },
+    options: { serverUrl: undefined }
   }),
   badOption(32, "a header value that is not Latin-1", "header x-a", { options: { headers: { "x-a": "€" } } }),
   ...["a b", "", "content-length", "Host"].map((name) =>
@@ -208,7 +224,7 @@ const headers: ReadonlyArray<Row> = [
   )
 ]
 
-export const requestRows: ReadonlyArray<Row> = [...params, ...config, ...headers]
+export const requestRows: ReadonlyArray<Row> = [...params, ...config, ...silent, ...headers]
 
 export const requestAbsent: ReadonlyArray<Absent> = [
   {

@@ -7,9 +7,10 @@ import { historyAbsent, historyRows } from "./faultHistory.ts"
 import { replyAbsent, replyRows } from "./faultReplies.ts"
 import { requestAbsent, requestRows } from "./faultRequests.ts"
 import { type Absent, answerOf, type Row } from "./faultRow.ts"
+import { secretRows } from "./faultSecrets.ts"
 import { transportAbsent, transportRows } from "./faultTransport.ts"
 
-export const rows: ReadonlyArray<Row> = [...requestRows, ...replyRows, ...transportRows, ...historyRows]
+export const rows: ReadonlyArray<Row> = [...requestRows, ...replyRows, ...transportRows, ...historyRows, ...secretRows]
 
 export const absent: ReadonlyArray<Absent> = [...requestAbsent, ...replyAbsent, ...transportAbsent, ...historyAbsent]
 

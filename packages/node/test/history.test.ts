@@ -71,15 +71,16 @@ const run = (seed: number) =>
 
 describe("history over HTTP", () => {
   it.live(
-    "100 changing servers are read without a loss or a repetition; only one that outgrows its pages stalls",
+    "changing servers are read without a loss or a repetition, and hardly a walk stalls",
     () =>
       Effect.gen(function* () {
-        const seeds = Array.from({ length: 100 }, (_, index) => index + 1)
+        const runs = process.env.MIX_TEST_LONG === undefined ? 25 : 100
+        const seeds = Array.from({ length: runs }, (_, index) => index + 1)
         const ends = yield* Effect.forEach(seeds, run, { concurrency: 4 })
         const stalled = ends.filter((end) => end !== "end")
-        yield* Console.log(`100 walks over HTTP: ${stalled.length} stalled ${JSON.stringify(stalled)}`)
+        yield* Console.log(`${runs} walks over HTTP: ${stalled.length} stalled ${JSON.stringify(stalled)}`)
         // Pages of seven rows, while up to ten arrive with every request.
-        assert.isAtMost(stalled.length, 8)
+        assert.isAtMost(stalled.length, 0.08 * runs)
         assert.deepStrictEqual(
           stalled.filter((end) => end !== "noProgress" && end !== "repeatedPages"),
           []

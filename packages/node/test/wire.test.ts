@@ -175,14 +175,14 @@ describe("send", () => {
     )
   }
 
-  it.scopedLive("an unknown session is a failure of the server that is not tried again: the agent may have run", () =>
+  it.scopedLive("an unknown session is refused, by the server's words, and not tried again", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve({ generation: "2025-09-25", seed })
       const error = yield* at(server, (messages) =>
         Effect.flip(messages.send({ id: SessionId.make("nobody"), text: "Hello" }))
       )
       assert.strictEqual(error._tag, "ServerError")
-      assert.strictEqual(error.outcome, "unknown")
+      assert.strictEqual(error.outcome, "refused")
       assert.strictEqual((yield* posts(server)).length, 1)
     })
   )

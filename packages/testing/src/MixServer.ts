@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as AgentRuns from "./internal/mixServer/agent.ts"
+import { now } from "./internal/mixServer/clock.ts"
 import * as Events from "./internal/mixServer/events.ts"
 import { traits as traitsOf } from "./internal/mixServer/generations.ts"
 import {
@@ -92,7 +93,7 @@ export const serve = (options: Options = {}): Effect.Effect<Running, ListenError
     const traits = traitsOf[options.generation ?? "2025-09-25"]
     const random = Random.make(options.seed?.random ?? 0)
     const store = new Store(traits, random)
-    SeedRows.fill(store, random, options.seed ?? {}, yield* AgentRuns.now)
+    SeedRows.fill(store, random, options.seed ?? {}, yield* now)
     // Without a seed of their own two servers of a process never give the same id to what happens while they run.
     if (options.seed?.random === undefined) store.takeIdsFrom(Random.make(`server ${++servers}`))
 
@@ -153,11 +154,11 @@ export const serve = (options: Options = {}): Effect.Effect<Running, ListenError
       requestCount: Effect.sync(() => records.length),
       connectionCount: Effect.sync(listening.connectionCount),
       aborted: Effect.sync(listening.aborted),
-      createSession: (session) => Effect.map(AgentRuns.now, (now) => sessions.add(session ?? {}, now).id),
+      createSession: (session) => Effect.map(now, (seconds) => sessions.add(session ?? {}, seconds).id),
       deleteSession: (id) => Effect.sync(() => sessions.delete(id)),
-      append: (message) => Effect.map(AgentRuns.now, (now) => store.append(message, now).id),
+      append: (message) => Effect.map(now, (seconds) => store.append(message, seconds).id),
       importMessages: (count, message) =>
-        Effect.map(AgentRuns.now, (now) => Array.from({ length: count }, () => store.append(message, now).id)),
+        Effect.map(now, (seconds) => Array.from({ length: count }, () => store.append(message, seconds).id)),
       messages: Effect.sync(() => store.historyIds()),
       sessions: Effect.sync(() => store.listSessions().map((session) => session.id)),
       runCount: agent.runCount,

@@ -1,4 +1,5 @@
 /** What a page or a worker can tell of the machine and of itself. Everything is looked up when it is asked for. */
+import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as Effect from "effect/Effect"
 
 /** What calls itself online may still reach nothing; what calls itself offline reaches this machine at most. */
@@ -26,10 +27,6 @@ export const onVisible = (listener: () => void): (() => void) => {
   return () => document?.removeEventListener("visibilitychange", changed)
 }
 
-/** This machine itself, which is reached without a network. `URL` has brought numeric addresses into their usual form. */
-export const isLoopback = ({ hostname }: URL): boolean =>
-  /^(.+\.)?localhost$/.test(hostname) || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
-
 /** Whether an origin matters: pages and workers have a location, other runtimes have none. */
 export const hasOrigin = (): boolean => globalThis.location !== undefined
 
@@ -44,10 +41,10 @@ const origin = (): URL | undefined => {
 
 /** Whether browsers keep this page from that server because it is not encrypted. This machine is exempt. */
 export const isMixedContent = (url: URL): boolean =>
-  url.protocol === "http:" && !isLoopback(url) && origin()?.protocol === "https:"
+  url.protocol === "http:" && !MixConfig.isLoopback(url) && origin()?.protocol === "https:"
 
 /** Whether that server is this machine, and the page comes from elsewhere: Chromium asks the user before. */
 export const isLocalNetwork = (url: URL): boolean => {
   const page = origin()
-  return page !== undefined && isLoopback(url) && !isLoopback(page)
+  return page !== undefined && MixConfig.isLoopback(url) && !MixConfig.isLoopback(page)
 }

@@ -4,6 +4,7 @@
  */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Engine from "@mix-effect/http/Engine"
+import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -143,7 +144,7 @@ const engineOf =
       const isRead = method === "GET"
       const fail = (error: unknown) => resume(Effect.fail(Engine.failure(error)))
       // What goes on to be sent when the network comes back may arrive after all: a message is not even tried.
-      if (!isRead && Environment.isOffline() && !Environment.isLoopback(server)) {
+      if (!isRead && Environment.isOffline() && !MixConfig.isLoopback(server)) {
         progress.phase = "connect"
         return fail({ code: Hint.offline })
       }

@@ -22,7 +22,7 @@ const fitsPath = (id: string) =>
 export const id = Schema.typeSchema(SessionId).pipe(
   Schema.filter(fitsPath, {
     description:
-      "1 to 512 characters of well-formed text, not blank, without control characters and ';', not '.' or '..'"
+      "1 to 512 characters of well-formed text without control characters or ';', neither blank nor '.' nor '..'"
   })
 )
 
@@ -55,7 +55,15 @@ export const send = Schema.Struct({
   ),
   media: strings,
   apps: strings,
-  planMode: Schema.optional(Schema.Boolean)
+  planMode: Schema.optional(Schema.Boolean),
+  thinkingLevel: Schema.optional(
+    Schema.String.pipe(
+      Schema.filter((level) => level.trim() !== "" && wellFormed(level), {
+        description: "a word such as off, basic, medium or maximum"
+      })
+    )
+  ),
+  maxSteps: Schema.optional(integer(1, Number.MAX_SAFE_INTEGER))
 })
 
 const streamHistory = Schema.Struct({

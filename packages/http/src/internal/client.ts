@@ -34,8 +34,10 @@ export interface Call<A, E> {
   readonly isSlow?: boolean
   /** Whether doing it twice does harm: then no policy repeats it unless that is safe. */
   readonly isOnce?: boolean
-  /** What must not come back in an error, besides credentials. */
-  readonly secrets?: ReadonlyArray<string>
+  /** The text of a message, which must not come back in an error. */
+  readonly message?: string
+  /** What must not come back either, not even in part, as credentials must not. */
+  readonly secret?: string
   readonly read: (reply: Reply, reading: Reading) => Effect.Effect<A, E>
 }
 
@@ -51,6 +53,7 @@ export const make = <R>(
 ): Effect.Effect<Client, ConfigError.ConfigError, R> =>
   Effect.gen(function* () {
     const config = yield* MixConfig.make(options)
+    yield* MixConfig.warnOfPlainText(config)
     const engine = yield* makeEngine(config)
     const policyAtBuild = yield* RetryPolicy.RetryPolicy
     const { hostname, port: given, protocol } = config.url
@@ -59,8 +62,7 @@ export const make = <R>(
     const telemetry = Telemetry.make({ address: hostname, port }, config.tracePropagation)
     const budget = new Retry.Budget(telemetry.budget)
     const credentials = Object.values(config.headers).map(Redacted.value)
-    const secrets = [...credentials, ...credentials.map((value) => value.replace(/^[\w-]+ +/, ""))]
-    const scrubCredentials = Scrub.make(secrets)
+    const scrubCredentials = Scrub.make(credentials)
     const ownHeaders = Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)] as const)
 
     const run = <A, E extends MixError>(call: Call<A, E>): Effect.Effect<A, GetHistoryError | E> => {
@@ -73,7 +75,11 @@ export const make = <R>(
       }
       const request = { method, url, headers: headersOfCall, ...(body !== undefined && { body }) }
       const target = { method, route: call.route, url }
-      const scrub = call.secrets === undefined ? scrubCredentials : Scrub.make([...secrets, ...call.secrets])
+      const { message, secret } = call
+      const scrub =
+        message === undefined && secret === undefined
+          ? scrubCredentials
+          : Scrub.make(secret === undefined ? credentials : [...credentials, secret], message)
 
       const attemptWithin = (deadline: Duration.Duration) => (number: number, remaining: Duration.Duration) =>
         telemetry.attempt(target, number, ({ elapsed, onStatus, span }) => {

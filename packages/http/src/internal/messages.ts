@@ -64,7 +64,7 @@ export const make = ({ run }: Client, once = false): Service =>
         body: JSON.stringify(body),
         isSlow: true,
         isOnce: once,
-        secrets: [request.text],
+        message: request.text,
         read: readReply
       })
     }

@@ -19,7 +19,7 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { EngineError, Reply } from "../Engine.ts"
+import type { Body, EngineError, Reply } from "../Engine.ts"
 import * as EventStream from "./eventStream.ts"
 import * as RetryAfter from "./retryAfter.ts"
 
@@ -30,7 +30,7 @@ export interface Reading {
   /** Takes secrets out of what the server wrote. */
   readonly scrub: (text: string) => string
   /** Ends the reading of a body that adds little: what went wrong is known by the status, or by the content type. */
-  readonly briefly: <B, E>(reading: Effect.Effect<B, E>) => Effect.Effect<B, E>
+  readonly briefly: (reading: Effect.Effect<Body, EngineError>) => Effect.Effect<Body, EngineError>
   /** What a body comes to that could not be read to its end. */
   readonly onBroken: (error: EngineError) => GetHistoryError
   /** Keeps the reply when its call is over, until the function that it gives is called. */
@@ -57,8 +57,13 @@ const maxKeptBytes = 2048
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 
-/** The beginning of what a server wrote, which may be a book. */
-const keep = (text: string) => decoder.decode(encoder.encode(text.slice(0, maxKeptBytes)).subarray(0, maxKeptBytes))
+/** The beginning of what a server wrote, which may be a book. No character is cut. */
+const keep = (text: string): string => {
+  const bytes = encoder.encode(text.slice(0, maxKeptBytes))
+  let end = Math.min(bytes.length, maxKeptBytes)
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1
+  return decoder.decode(bytes.subarray(0, end))
+}
 
 type Kind = "json" | "html" | "text" | "other" | "none"
 
@@ -103,7 +108,8 @@ const serverMessage = (json: unknown, scrub: (text: string) => string): ServerMe
   const { code, message, type } = error as Record<string, unknown>
   if (typeof message !== "string" && typeof type !== "string") return undefined
   return {
-    ...(typeof code === "number" && { code }),
+    // A secret may consist of digits.
+    ...(typeof code === "number" && scrub(String(code)) === String(code) && { code }),
     ...(typeof message === "string" && { message: keep(scrub(message)) }),
     ...(typeof type === "string" && { type: keep(scrub(type)) })
   }

@@ -1,21 +1,24 @@
 /** How long a reply asks to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date. */
 import * as Duration from "effect/Duration"
 
-const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 
 const time = "(\\d\\d):(\\d\\d):(\\d\\d)"
 
-/** The three forms of RFC 9110, section 5.6.7: IMF-fixdate, RFC 850 and asctime. Each gives day, month, year and time. */
+/**
+ * The three forms of RFC 9110, section 5.6.7: IMF-fixdate, RFC 850 and asctime. Each gives day, month, year and time. Servers
+ * also write them in other case, and UTC for GMT.
+ */
 const forms = [
-  { pattern: new RegExp(`^[A-Z][a-z]{2}, (\\d\\d) ([A-Z][a-z]{2}) (\\d{4}) ${time} GMT$`), order: [1, 2, 3, 4, 5, 6] },
-  { pattern: new RegExp(`^[A-Z][a-z]+, (\\d\\d)-([A-Z][a-z]{2})-(\\d\\d) ${time} GMT$`), order: [1, 2, 3, 4, 5, 6] },
-  { pattern: new RegExp(`^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \\d]\\d) ${time} (\\d{4})$`), order: [2, 1, 6, 3, 4, 5] }
+  { pattern: new RegExp(`^[a-z]{3}, (\\d\\d) ([a-z]{3}) (\\d{4}) ${time} (?:gmt|utc)$`), order: [1, 2, 3, 4, 5, 6] },
+  { pattern: new RegExp(`^[a-z]+, (\\d\\d)-([a-z]{3})-(\\d\\d) ${time} (?:gmt|utc)$`), order: [1, 2, 3, 4, 5, 6] },
+  { pattern: new RegExp(`^[a-z]{3} ([a-z]{3}) ([ \\d]\\d) ${time} (\\d{4})$`), order: [2, 1, 6, 3, 4, 5] }
 ] as const
 
 /** Milliseconds since 1970, or `undefined` for what is no HTTP date. */
 const parseDate = (text: string, now: number): number | undefined => {
   for (const { order, pattern } of forms) {
-    const match = pattern.exec(text)
+    const match = pattern.exec(text.trim().toLowerCase())
     if (match === null) continue
     const [day, month, year, hour, minute, second] = order.map((index) => match[index] as string) as [
       string,

@@ -52,7 +52,8 @@ export const make = (client: Client): Sessions => {
           path: sessionsPath,
           body: JSON.stringify(encodeNewSession(newSession)),
           isOnce: true,
-          secrets: [newSession.customSystemPrompt ?? "", newSession.cdpUrl ?? ""],
+          ...(newSession.customSystemPrompt !== undefined && { message: newSession.customSystemPrompt }),
+          ...(newSession.cdpUrl !== undefined && { secret: newSession.cdpUrl }),
           read: readSession
         }),
       list: ({ includeSubagents }) =>
@@ -152,7 +153,7 @@ export const make = (client: Client): Sessions => {
             path: streamMessagePath(id),
             body: JSON.stringify({ content: JSON.stringify(content) }),
             isOnce: true,
-            secrets: [request.text],
+            message: request.text,
             read: readNothing
           })
         }

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as AsyncContext from "./asyncContext.ts"
 
@@ -90,10 +91,9 @@ export const until =
   <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A | B, E | E2> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Effect.forkDaemon(Effect.interruptible(work)), (fiber) => {
-        const leave = () => fiber.unsafeInterruptAsFork(fiber.id())
         const answer = Effect.async<A | B, E | E2>((resume) => {
           const abort = () => {
-            leave()
+            fiber.unsafeInterruptAsFork(fiber.id())
             resume(onAbort)
           }
           if (signal.aborted) return abort()
@@ -103,6 +103,6 @@ export const until =
             resume(Effect.zipRight(fiber.inheritAll, exit))
           })
         })
-        return Effect.onInterrupt(restore(answer), () => Effect.sync(leave))
+        return Effect.onInterrupt(restore(answer), () => Fiber.interrupt(fiber))
       })
     ).pipe(Effect.withUnhandledErrorLogLevel(Option.none()))

@@ -1,5 +1,6 @@
 /** Which way requests to a server go: straight to it, or by a proxy. Decided once for a server url. */
 import { BlockList, isIP } from "node:net"
+import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 
@@ -21,9 +22,6 @@ export type Read = (name: string) => Effect.Effect<string, ConfigError.ConfigErr
 
 /** In NO_PROXY: use the proxy for this machine too. Chromium's word for it. */
 const notLoopback = "<-loopback>"
-
-export const isLoopback = (hostname: string): boolean =>
-  /^(.+\.)?localhost\.?$/.test(hostname) || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
 
 /** As `URL` writes it: lower case, punycode, the usual form of addresses. Without a dot at the end. */
 const canonical = (host: string): string => {
@@ -58,7 +56,7 @@ const isBypassed = (url: URL, noProxy: string): boolean => {
   const entries = noProxy.split(/[,;\s]+/)
   const hostname = canonical(url.hostname)
   const port = url.port || (url.protocol === "https:" ? "443" : "80")
-  if (isLoopback(hostname) && !entries.includes(notLoopback)) return true
+  if (MixConfig.isLoopback(url) && !entries.includes(notLoopback)) return true
   return entries.some((entry) => matches(entry, hostname, port))
 }
 

@@ -62,8 +62,9 @@ export const fetchAhead = (getPage: GetPage, ahead: number, scope: Scope.Scope):
     ask(getPage, request).pipe(
       Effect.provideService(Prefetching, true),
       Effect.interruptible,
-      Effect.withUnhandledErrorLogLevel(Option.none()),
       Effect.forkIn(scope),
+      // The fiber inherits this when it is forked, and reports by it when it ends.
+      Effect.withUnhandledErrorLogLevel(Option.none()),
       Effect.map((fiber) => {
         flights = [...flights, { request, fiber }]
       })

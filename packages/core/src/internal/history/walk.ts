@@ -33,6 +33,15 @@ export const openFor = 2000
 /** How many requests in a row may bring no new row. */
 const patience = 300
 
+/** After how many requests without a new row the walk no longer skips known rows that should stand there. */
+const maxGuesses = 16
+
+/** After how many requests without a new row the list counts as one that grows with every request. */
+const growingAfter = 6
+
+/** How many rows may arrive with each request to such a list for its end to be found. */
+const maxAhead = 64
+
 /** How many rows are held at most. */
 const maxHeld = 8192
 
@@ -51,14 +60,17 @@ export interface Stats {
 /** What the next request is for. */
 type Step =
   | { readonly _tag: "Read" }
-  /** Is there a row behind the last one? `sure` where nothing ever moved and no answer was short before. */
-  | { readonly _tag: "Peek"; readonly sure: boolean; readonly last: string }
+  /**
+   * Is there a row behind the last one? `sure` where nothing ever moved and no answer was short before. Where rows keep
+   * arriving, the last one moves on before it can be looked behind, so this looks `ahead` of where it stood.
+   */
+  | { readonly _tag: "Peek"; readonly sure: boolean; readonly last: string; readonly ahead: number }
   /** There was none. Does the last row still stand where it stood, with nothing behind it? */
-  | { readonly _tag: "Confirm"; readonly last: string }
+  | { readonly _tag: "Confirm"; readonly last: string; readonly ahead: number }
   | { readonly _tag: "Search"; readonly search: Search.Search }
   /**
    * Answers whose rows may have arrived before rows that are known. `more`: what follows them is asked for; `rest`: nothing
-   * seemed to follow; `again`: nothing followed, so the first of them is asked for again.
+   * seemed to follow; `again`: nothing followed, so their end is looked at once more.
    */
   | { readonly _tag: "Hold"; readonly answers: ReadonlyArray<Answer<Row>>; readonly next: "more" | "rest" | "again" }
 
@@ -144,6 +156,10 @@ const reach = ({ cuts, longest }: Run) => (cuts > 0 ? Math.min(maxLimit, Math.ma
 /** A server that gives one row at a time leaves no room for an overlap: deletions before the place go unnoticed. */
 const isBlind = ({ cuts, longest }: Run) => longest === 1 && cuts > 0
 
+/** Whether an answer is likely the last: shorter than asked for, by a server that does not cut answers, or cuts longer ones. */
+const looksLast = (run: Run, limit: number, length: number) =>
+  length < limit && !isBlind(run) && (run.cuts === 0 || (run.cuts === 1 && length < run.longest))
+
 /** At most a quarter of an answer is spent on the overlap, or half where rows are being deleted. */
 const overlapOf = (run: Run): number => {
   const longest = reach(run)
@@ -162,18 +178,17 @@ const lastOf = <A>(items: ReadonlyArray<A>): A | undefined => items[items.length
 export const request = ({ place, run }: Walk): Request => {
   if (run.ignoresOffset === "probing") {
     // Whatever moved the suspicious page to its offset stands before it.
-    return { offset: 0, limit: Math.min(maxLimit, Math.max(run.pageSize, lastOf(run.pageStarts)?.offset ?? 0)) }
+    return { offset: 0, limit: Math.min(maxLimit, Math.max(run.pageSize, 1 + (lastOf(run.pageStarts)?.offset ?? 0))) }
   }
   switch (run.step._tag) {
     case "Peek":
       // Two, so that one row in the answer says something of the server.
-      return { offset: place.position, limit: 2 }
+      return { offset: place.position + run.step.ahead, limit: 2 }
     case "Search":
       return Search.request(run.step.search)
     case "Hold": {
       const { answers, next } = run.step
-      const { request, rows } = (next === "again" ? answers[0] : lastOf(answers)) as Answer<Row>
-      if (next === "again") return request
+      const { request, rows } = lastOf(answers) as Answer<Row>
       const end = request.offset + rows.length
       return {
         offset: next === "rest" ? end : Math.max(0, end - Math.max(overlapOf(run), rows.length >> 2)),
@@ -275,7 +290,6 @@ const give = <A extends Row>(
   const shift = isFirst ? 0 : offset + last + 1 - place.position
   const isShort = rows.length < limit
   const openUntil = isHead ? answeredAt + openFor : (run.openUntil ?? answeredAt + openFor)
-  const mayEnd = isShort && !isBlind(run) && (run.cuts === 0 || (run.cuts === 1 && rows.length < run.longest))
   const unreadable = given.filter((row) => row.unreadable !== undefined).length
   const counted = count(run, { duplicatesDropped: candidates - given.length, unreadable })
   return {
@@ -293,7 +307,9 @@ const give = <A extends Row>(
       run: {
         ...counted,
         openUntil,
-        step: mayEnd ? { _tag: "Peek", sure: false, last: lastOf(ids) as string } : read,
+        step: looksLast(run, limit, rows.length)
+          ? { _tag: "Peek", sure: false, last: lastOf(ids) as string, ahead: 0 }
+          : read,
         restless: run.restless || isShort || shift !== 0,
         overlap: Math.min(overlap, run.overlap + 1),
         margin: Math.min(maxLimit, Math.max(fade(run.margin), Math.ceil(-1.25 * shift))),
@@ -314,20 +330,27 @@ const nothingNew = (
   { last, lastRank, maxRank }: Known
 ): Interpretation<never> => {
   const behind = offset + last + 1
-  // Rows that were given after the last known one stand behind it, unless they were deleted.
-  const missing = maxRank === place.recent.end - 1 ? 0 : place.recent.end - 1 - lastRank
+  // Rows that were given after the last known one stand behind it, unless they were deleted. Where that guess leads nowhere,
+  // the known rows are read one after the other.
+  const isGuess = maxRank !== place.recent.end - 1 && before.idle < maxGuesses
+  const missing = isGuess ? place.recent.end - 1 - lastRank : 0
   const position = behind + missing
   const isShort = rows.length < limit
   const lastId = (rows[last] as Row).id
   if (before.step._tag === "Confirm" && isShort && before.step.last === lastId) {
     // Rows that arrived since stand before it. A server that cuts answers may have cut this one just there.
-    const isEnd = behind === place.position || (behind > place.position && before.cuts === 0)
+    const isStill = behind === place.position && before.step.ahead === 0
+    const isEnd = isStill || (behind >= place.position && looksLast(before, limit, rows.length))
     if (isEnd) return { _tag: "End", walk: { place, run: before }, reason: "emptyAnswer" }
   }
   const isExpected = behind === place.position || position === place.position
   if (isShort && (missing === 0 || isExpected)) {
     const sure = !before.restless && behind === place.position
-    return again({ ...place, position: behind, fromHead: false }, before, { _tag: "Peek", sure, last: lastId })
+    const growth = Math.max(0, behind - place.position)
+    const isGrowing = before.idle > growingAfter && growth <= maxAhead && looksLast(before, limit, rows.length)
+    const run = { ...before, extraLimit: Math.min(maxLimit, Math.max(before.extraLimit, growth)) }
+    const step: Step = { _tag: "Peek", sure, last: lastId, ahead: isGrowing ? growth : 0 }
+    return again({ ...place, position: behind, fromHead: false }, run, step)
   }
   const shift = position - place.position
   const run = count(before, { jumps: shift > 0 ? 1 : 0 })
@@ -381,19 +404,30 @@ const lookElsewhere = (place: Place.Place, before: Run, answer: Answer<Row>): In
 const hold = <A extends Row>(place: Place.Place, before: Run, answer: Answer<A>): Interpretation<A> => {
   const { answers, next } = before.step._tag === "Hold" ? before.step : { answers: [], next: "more" as const }
   // What was held came from the same server, so its rows are of the same type.
-  const held = answers as ReadonlyArray<Answer<A>>
+  const all = answers as ReadonlyArray<Answer<A>>
+  // A known row that was given later stands behind all that is held.
+  const isPassed = all[0] !== undefined && find(place, answer.rows).lastRank > find(place, all[0].rows).lastRank
+  const held = isPassed ? [] : all
   const ids = new Set(held.flatMap(({ rows }) => rows.map(({ id }) => id)))
   const seen = answer.rows.filter(({ id }) => ids.has(id)).length
   const step = (answers: ReadonlyArray<Answer<A>>, next: "more" | "rest" | "again", run = before) =>
     again(place, run, answers.length === 0 ? read : { _tag: "Hold", answers, next })
-  if (answer.rows.length === 0) return step(held, "again")
+  if (answer.rows.length === 0) return next === "again" ? step(held.slice(0, -1), "more") : step(held, "again")
+  if (next === "again") {
+    const last = lastOf(held) as Answer<A>
+    const end = last.request.offset + last.rows.length
+    const isSame =
+      lastOf(answer.rows)?.id === lastOf(last.rows)?.id && answer.request.offset + answer.rows.length === end
+    if (isSame) return release(place, before, held)
+  }
   // Where the list moved away from what was held last, that is of no use any more.
   if (held.length > 0 && seen === 0) return next === "rest" ? step(held, "more") : step(held.slice(0, -1), "more")
-  if (seen === answer.rows.length) return step(held, "rest")
+  // The list moved, or the answer was cut. What follows stands behind this.
+  if (seen === answer.rows.length) return step([...held, answer], "rest")
   // Holding more is as good as giving more.
   const run = { ...before, idle: before.idle - 1 }
-  const all = [...held, answer]
-  return ids.size + answer.rows.length - seen < maxHeld ? step(all, "more", run) : release(place, run, all)
+  const more = [...held, answer]
+  return ids.size + answer.rows.length - seen < maxHeld ? step(more, "more", run) : release(place, run, more)
 }
 
 /** Gives what was held. */
@@ -410,21 +444,9 @@ const release = <A extends Row>(place: Place.Place, run: Run, answers: ReadonlyA
   return { _tag: "Rows", walk, rows: given }
 }
 
-/** The list ended behind what is held. If it still begins as it did, nothing moved meanwhile. */
-const releaseAtEnd = <A extends Row>(
-  place: Place.Place,
-  run: Run,
-  { rows }: Answer<A>,
-  held: ReadonlyArray<Answer<A>>
-): Interpretation<A> => {
-  const first = held[0]?.rows ?? []
-  const isSame = rows.length > 0 && rows.every(({ id }, index) => first[index] === undefined || first[index]?.id === id)
-  return isSame ? release(place, run, held) : again(place, run)
-}
-
 /**
  * Whether the server ignores `offset`. Two pages that start with the same row make it likely, and the page at offset 0 is
- * asked for. If that starts with the row as well, it does. If that holds a row that was never seen, rows had arrived, and it
+ * asked for. If that starts with the row as well, it does. If that holds the row where it was found, or rows had arrived, it
  * does not. Else a doubt is left, and too many doubts before there is a new row are proof.
  */
 const checkOffset = (
@@ -441,17 +463,21 @@ const checkOffset = (
       ? { _tag: "End", walk: { place, run }, reason: "wholeList" }
       : stall({ place, run }, "repeatedPages")
   if (before.run.ignoresOffset === "probing") {
-    if (head.id === lastOf(before.run.pageStarts)?.id) return proven()
-    const known = rows.every(({ id }) => Window.rankOf(place.recent, id) !== undefined)
-    return again(
-      place,
-      known ? { ...run, ignoresOffset: "unknown", doubts: run.doubts + 1 } : { ...run, ignoresOffset: "no", doubts: 0 },
-      run.step
-    )
+    const suspect = lastOf(before.run.pageStarts)
+    if (head.id === suspect?.id) return proven()
+    const hasArrived =
+      before.run.pageStarts.every(({ id }) => id !== head.id) &&
+      rows.some(({ id }) => Window.rankOf(place.recent, id) === undefined)
+    const isClear = hasArrived || (suspect !== undefined && rows[suspect.offset]?.id === suspect.id)
+    if (isClear) return again(place, { ...run, ignoresOffset: "no", doubts: 0 }, run.step)
+    const pageStarts = run.pageStarts.filter(({ id }) => id !== suspect?.id)
+    return again(place, { ...run, ignoresOffset: "unknown", doubts: run.doubts + 1, pageStarts }, run.step)
   }
   const alike = before.run.pageStarts.some(({ id, offset }) => id === head.id && offset !== asked.offset)
   if (!alike || asked.offset === 0) return undefined
-  return run.doubts === maxDoubts ? proven() : again(place, { ...run, ignoresOffset: "probing" }, run.step)
+  return run.doubts === maxDoubts
+    ? stall({ place, run }, "repeatedPages")
+    : again(place, { ...run, ignoresOffset: "probing" }, run.step)
 }
 
 /** Says what an answer means. */
@@ -466,6 +492,8 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
     openUntil: before.run.openUntil ?? answer.answeredAt + openFor,
     longest: Math.max(before.run.longest, rows.length),
     ignoresLimit: before.run.ignoresLimit || rows.length > asked.limit,
+    // No offset is empty to a server that ignores them.
+    ignoresOffset: rows.length === 0 ? "no" : before.run.ignoresOffset,
     pageStarts: [...before.run.pageStarts.filter(({ offset }) => offset !== asked.offset), ...start],
     idle: before.run.idle + 1,
     stats: { ...before.run.stats, requests: before.run.stats.requests + 1 }
@@ -480,9 +508,6 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
     duplicatesDropped: Math.max(0, known.count - planned),
     tiesReordered: known.inversions + known.displaced.length
   })
-  if (step._tag === "Hold" && step.next === "again") {
-    return releaseAtEnd(place, counted, answer, step.answers as ReadonlyArray<Answer<A>>)
-  }
   const isNew = known.last < rows.length - 1 || known.displaced.length > 0
   if (known.count > 0) {
     if (isNew) {
@@ -504,7 +529,7 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       }
       return step.sure
         ? { _tag: "End", walk: { place, run }, reason: "emptyAnswer" }
-        : again(place, counted, { _tag: "Confirm", last: step.last })
+        : again(place, counted, { _tag: "Confirm", last: step.last, ahead: step.ahead })
     case "Hold":
       return hold(place, counted, answer)
     default:
@@ -514,7 +539,7 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       return again(
         place,
         counted,
-        rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "" }
+        rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "", ahead: 0 }
       )
   }
 }

@@ -1,0 +1,59 @@
+// The SDK with all it does by default, over the engines that there are.
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import { MessagesService, type StreamHistoryError } from "@mix-effect/core"
+import { MessagesHttp } from "@mix-effect/http"
+import { MixNode } from "@mix-effect/node"
+import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
+import type { Read } from "./bare.ts"
+
+type Service = Layer.Layer<MessagesService, ConfigError.ConfigError>
+
+/** `each` has an effect for every row. */
+const sdk = async (layer: Service, each = false): Promise<Read> => {
+  const runtime = ManagedRuntime.make(layer)
+  const messages = await runtime.runPromise(MessagesService)
+  return ({ ahead, calls, pageSize }, seen) => {
+    const [count, concurrency] = calls ?? [0, 1]
+    const call = Effect.map(messages.getHistory({ limit: 1 }), seen)
+    const history = messages.streamHistory({ pageSize, prefetch: ahead })
+    const work = each
+      ? Stream.runDrain(Stream.tap(history, (row) => Effect.sync(() => seen([row]))))
+      : Stream.runForEachChunk(history, (rows) => Effect.sync(() => seen(rows)))
+    const program: Effect.Effect<void, StreamHistoryError> =
+      count > 0 ? Effect.replicateEffect(call, count, { concurrency, discard: true }) : work
+    return runtime.runPromise(program)
+  }
+}
+
+const over = (serverUrl: string, client: Layer.Layer<HttpClient.HttpClient>) =>
+  sdk(Layer.provide(MessagesHttp.layer({ serverUrl }), client))
+
+/** Keeps every span that ended. */
+const inMemory = Effect.map(Effect.tracer, (native): Tracer.Tracer => {
+  const spans: Array<Tracer.Span> = []
+  const keep = (span: Tracer.Span) => {
+    spans.push(span)
+    return span
+  }
+  return { ...native, span: (...args) => keep(native.span(...args)) }
+})
+
+const onNode = (serverUrl: string) => MixNode.layer({ serverUrl })
+
+const platformNode = () => import("@effect/platform-node/NodeHttpClient")
+
+export const contenders = {
+  sdk: (url: string) => sdk(onNode(url)),
+  "sdk, Stream.tap": (url: string) => sdk(onNode(url), true),
+  "sdk, traced": (url: string) =>
+    sdk(Layer.merge(onNode(url), Layer.unwrapEffect(Effect.map(inMemory, Layer.setTracer)))),
+  "sdk on fetch": (url: string) => over(url, FetchHttpClient.layer),
+  "sdk on platform's undici": async (url: string) => over(url, (await platformNode()).layerUndici),
+  "sdk on node:http": async (url: string) => over(url, (await platformNode()).layer)
+}

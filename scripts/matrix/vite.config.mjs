@@ -1,0 +1,3 @@
+export default {
+  build: { outDir: "bundles", rollupOptions: { input: "out/page.js", output: { entryFileNames: "vite.mjs" } } }
+}
