@@ -3,14 +3,15 @@
  *
  * "Could not reach the server", "the server refused" and "could not understand the reply" are different errors. Each says
  * which operation failed, whether the same call may simply be repeated (`isRetryable`), how long the server asks to wait
- * (`retryAfter`), and, for `send`, what became of the message (`outcome`). None carries a credential, a message's text or
- * an object of the HTTP client underneath, so any of them may be logged or sent elsewhere as it is.
+ * (`retryAfter`), and, for `send`, what became of the message (`outcome`). None carries a credential or an object of the
+ * HTTP client underneath, and none but `AgentFailed` a message's text, so they may be logged or sent elsewhere as they are.
  *
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { BackendMessage } from "./BackendMessage.ts"
 import { HistoryCursor } from "./HistoryCursor.ts"
 import { HistoryStats } from "./HistoryStats.ts"
 import { namesSession, outcomeOf } from "./internal/outcome.ts"
@@ -28,7 +29,22 @@ export type Operation = typeof Operation.Type
  * @since 0.1.0
  * @category schemas
  */
-export const Operation = Schema.Literal("getHistory", "listSession", "send", "streamHistory", "followHistory")
+export const Operation = Schema.Literal(
+  "getHistory",
+  "listSession",
+  "send",
+  "streamHistory",
+  "followHistory",
+  "createSession",
+  "listSessions",
+  "getSession",
+  "deleteSession",
+  "cancelSession",
+  "sessionEvents",
+  "exportSession",
+  "answerPermission",
+  "ask"
+)
 
 /**
  * What became of the message of a failed `send`:
@@ -101,18 +117,29 @@ const hint = Schema.optional(Schema.String)
 
 /** Where a request goes. The route is a template: no id ever stands in one. */
 interface Endpoint {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "DELETE"
   readonly route: string
 }
 
 const history: Endpoint = { method: "GET", route: "/api/messages/history" }
 
+const send: Endpoint = { method: "POST", route: "/api/sessions/{id}/messages" }
+
 const endpoints: Readonly<Record<Operation, Endpoint>> = {
   getHistory: history,
   listSession: { method: "GET", route: "/api/sessions/{id}/messages" },
-  send: { method: "POST", route: "/api/sessions/{id}/messages" },
+  send,
   streamHistory: history,
-  followHistory: history
+  followHistory: history,
+  createSession: { method: "POST", route: "/api/sessions" },
+  listSessions: { method: "GET", route: "/api/sessions" },
+  getSession: { method: "GET", route: "/api/sessions/{id}" },
+  deleteSession: { method: "DELETE", route: "/api/sessions/{id}" },
+  cancelSession: { method: "POST", route: "/api/sessions/{id}/cancel" },
+  sessionEvents: { method: "GET", route: "/stream" },
+  exportSession: { method: "GET", route: "/api/sessions/{id}/export" },
+  answerPermission: { method: "POST", route: "/api/permissions/{id}/{answer}" },
+  ask: send
 }
 
 interface HttpErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields>
@@ -153,7 +180,14 @@ const clip = (text: string, room: number) =>
 
 const line = (error: MixError, what: string, advice?: string): string => {
   const { operation, outcome } = error
-  const fate = operation === "send" && outcome === "unknown" ? "; the message may have reached the agent" : ""
+  const fate =
+    outcome !== "unknown"
+      ? ""
+      : operation === "send"
+        ? "; the message may have reached the agent"
+        : operation === "createSession"
+          ? "; the session may have been created"
+          : ""
   const tail = `${fate}${advice === undefined ? "" : `: ${clip(printable(advice), maxMessage / 2)}`}`
   return clip(printable(`${operation}: ${what}`), maxMessage - tail.length) + tail
 }
@@ -166,9 +200,12 @@ const wait = (retryAfter: Duration.Duration | undefined) =>
 const foreignBody = (bodyKind: string | undefined) =>
   bodyKind === "html" || bodyKind === "text" ? "is the server url that of a Mix backend?" : undefined
 
+/** What would happen twice if it were repeated. */
+const isOnce = (operation: Operation) => operation === "send" || operation === "createSession" || operation === "ask"
+
 /** A failed `send` may be repeated only where the message is known not to have reached the agent. */
 const harmless = (error: Parameters<typeof outcomeOf>[0] & { readonly operation: Operation }) =>
-  error.operation !== "send" || ["notSent", "refused"].includes(outcomeOf(error))
+  !isOnce(error.operation) || ["notSent", "refused"].includes(outcomeOf(error))
 
 /**
  * A parameter that no server would understand. Nothing was sent.
@@ -303,7 +340,7 @@ export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedS
 }) {
   /** Only 408 and 425, and only of a read: the server gave up waiting for the request, or will not take it so early. */
   get isRetryable(): boolean {
-    return (this.status === 408 || this.status === 425) && this.operation !== "send"
+    return (this.status === 408 || this.status === 425) && !isOnce(this.operation)
   }
   override get message(): string {
     const redirect = this.status >= 300 && this.status < 400
@@ -488,6 +525,70 @@ export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/
 }
 
 /**
+ * The agent's run failed, was cancelled, or was refused a permission. `reason` is `unknown` where the server stored that the
+ * run ended early, and the event that says why was missed.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class AgentFailed extends Schema.TaggedError<AgentFailed>("@mix-effect/core/AgentFailed")("AgentFailed", {
+  ...common,
+  operation: Schema.Literal("ask"),
+  outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" }),
+  reason: Schema.Literal("failed", "cancelled", "permissionDenied", "unknown"),
+  /** What the server said of it, or which permission was denied. */
+  detail: Schema.optional(Schema.String),
+  /** The turn as far as the server stored it, the user's message first. It holds what was said: mind it in logs. */
+  messages: Schema.Array(Schema.typeSchema(BackendMessage))
+}) {
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    const what = {
+      failed: "the agent's run failed",
+      cancelled: "the agent's run was cancelled",
+      permissionDenied: "the agent was denied a permission",
+      unknown: "the agent's run failed or was cancelled"
+    }[this.reason]
+    return line(this, this.detail ? `${what}, ${this.detail}` : what)
+  }
+}
+
+/**
+ * The time of an `ask` is up. What the agent was asked is not taken back: its run goes on, and the session shows what comes
+ * of it. Asking again would run it twice, unless `outcome` is `notSent`.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effect/core/AnswerTimeout")(
+  "AnswerTimeout",
+  {
+    ...common,
+    operation: Schema.Literal("ask"),
+    /** `notSent` and `unknown` where the time was up before the server had taken the message. */
+    outcome: Schema.optionalWith(Schema.Literal("notSent", "unknown", "accepted"), { default: () => "accepted" }),
+    limit: Schema.DurationFromMillis,
+    /** Events were missed during the run. If one of them asked for a permission, the agent still waits for it. */
+    eventsMissed: Schema.optionalWith(Schema.Boolean, { default: () => false })
+  }
+) {
+  get isRetryable(): boolean {
+    return false
+  }
+  override get message(): string {
+    const what = {
+      notSent: "the message was not sent",
+      unknown: "the message may have reached the agent",
+      accepted: "the agent's run goes on"
+    }[this.outcome]
+    const advice = this.eventsMissed ? "events were missed; the agent may wait for a permission" : undefined
+    return line(this, `no answer within ${Duration.format(this.limit)}; ${what}`, advice)
+  }
+}
+
+/**
  * What reading one page of the history can fail with.
  *
  * @since 0.1.0
@@ -538,6 +639,62 @@ export type StreamHistoryError = GetHistoryError | HistoryStalled | HistoryDrift
 export type FollowHistoryError = GetHistoryError | HistoryStalled
 
 /**
+ * What making a session can fail with. Every one says whether the session may have been made.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type CreateSessionError = GetHistoryError & { readonly outcome: Outcome }
+
+/**
+ * What listing the sessions can fail with.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type ListSessionsError = GetHistoryError
+
+/**
+ * What getting a session can fail with. `NotFound`: there is no such session.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type GetSessionError = GetHistoryError
+
+/**
+ * What deleting a session can fail with.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type DeleteSessionError = GetHistoryError
+
+/**
+ * What cancelling the run of a session can fail with.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type CancelSessionError = GetHistoryError
+
+/**
+ * What the events of a session can fail with. `NotFound`: there is no such session.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type SessionEventsError = GetHistoryError
+
+/**
+ * What asking can fail with. Every one says what became of the message.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type AskError = (GetHistoryError & { readonly outcome: Outcome }) | AgentFailed | AnswerTimeout
+
+/**
  * Every error of the SDK.
  *
  * @example
@@ -551,7 +708,7 @@ export type FollowHistoryError = GetHistoryError | HistoryStalled
  * @since 0.1.0
  * @category models
  */
-export type MixError = GetHistoryError | ReplyPending | HistoryStalled | HistoryDrift
+export type MixError = GetHistoryError | ReplyPending | HistoryStalled | HistoryDrift | AgentFailed | AnswerTimeout
 
 /**
  * @since 0.1.0
@@ -570,7 +727,9 @@ export const MixError = Schema.Union(
   ResponseDecodeError,
   ReplyPending,
   HistoryStalled,
-  HistoryDrift
+  HistoryDrift,
+  AgentFailed,
+  AnswerTimeout
 )
 
 /**

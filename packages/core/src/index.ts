@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export type * from "./Answer.ts"
 export * from "./BackendMessage.ts"
 export type * from "./History.ts"
 export { HistoryCursor } from "./HistoryCursor.ts"
@@ -12,3 +13,6 @@ export * as Mismatch from "./Mismatch.ts"
 export * from "./MixError.ts"
 export { printable } from "./Printable.ts"
 export { SendMessageRequest } from "./SendMessageRequest.ts"
+export * from "./Session.ts"
+export * from "./SessionEvent.ts"
+export * from "./SessionsService.ts"

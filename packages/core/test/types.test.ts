@@ -37,7 +37,9 @@ describe("types", () => {
     expectTypeOf<Tag<Stream.Stream.Error<Of<"streamHistory">>>>().toEqualTypeOf<Walks>()
     expectTypeOf<Tag<Stream.Stream.Error<Of<"streamHistoryPages">>>>().toEqualTypeOf<Walks>()
     expectTypeOf<Tag<Stream.Stream.Error<Of<"followHistory">>>>().toEqualTypeOf<HttpTag | "HistoryStalled">()
-    expectTypeOf<Core.MixError["_tag"]>().toEqualTypeOf<HttpTag | "ReplyPending" | "HistoryStalled" | "HistoryDrift">()
+    expectTypeOf<Core.MixError["_tag"]>().toEqualTypeOf<
+      HttpTag | "ReplyPending" | "HistoryStalled" | "HistoryDrift" | "AgentFailed" | "AnswerTimeout"
+    >()
   })
 
   it("needs nothing from its caller's environment", () => {
@@ -75,7 +77,7 @@ describe("types", () => {
     expectTypeOf<Core.HistoryStalled["cursor"]>().toEqualTypeOf<Core.HistoryCursor>()
     expectTypeOf<Core.HistoryDrift["cursor"]>().toEqualTypeOf<Core.HistoryCursor>()
     expectTypeOf<Core.NotFound["status"]>().toEqualTypeOf<404>()
-    expectTypeOf<Core.ServerError["method"]>().toEqualTypeOf<"GET" | "POST">()
+    expectTypeOf<Core.ServerError["method"]>().toEqualTypeOf<"GET" | "POST" | "DELETE">()
     expectTypeOf<Core.ServerError["attempts"]>().toEqualTypeOf<number>()
   })
 

@@ -13,13 +13,13 @@ import { InvalidRequest, type Operation } from "../MixError.ts"
 import { maxLimit } from "./walk.ts"
 
 /** A surrogate without its partner has no UTF-8: the server would read another character. */
-const wellFormed = (text: string) => !/\p{Surrogate}/u.test(text)
+export const wellFormed = (text: string) => !/\p{Surrogate}/u.test(text)
 
 /** Escaping cannot neutralise `.` and `..`, and some proxies cut a segment at `;`. */
 const fitsPath = (id: string) =>
   id.length <= 512 && id.trim() !== "" && id !== "." && id !== ".." && !/[\p{Cc};]/u.test(id) && wellFormed(id)
 
-const id = Schema.typeSchema(SessionId).pipe(
+export const id = Schema.typeSchema(SessionId).pipe(
   Schema.filter(fitsPath, {
     description:
       "1 to 512 characters of well-formed text without control characters or ';', neither blank nor '.' nor '..'"
@@ -44,7 +44,7 @@ const getHistory = Schema.Struct({
 
 const listSession = Schema.Struct({ id })
 
-const send = Schema.Struct({
+export const send = Schema.Struct({
   id,
   text: Schema.String.pipe(
     Schema.filter((text) => text !== "" && wellFormed(text), {
@@ -84,7 +84,7 @@ const followHistory = Schema.Struct({
 const unreadable: Mismatch.Mismatch = { path: "", expected: "readable", actual: "an object that throws when read" }
 
 /** Checks the argument of a call. What comes out holds the known keys that were set, and nothing else. */
-const check = <A, I>(operation: Operation, schema: Schema.Schema<A, I>) => {
+export const check = <A, I>(operation: Operation, schema: Schema.Schema<A, I>) => {
   const validate = Schema.validateEither(schema, { onExcessProperty: "error" })
   return (input: unknown): Effect.Effect<A, InvalidRequest> =>
     Effect.suspend(() => {

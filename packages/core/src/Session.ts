@@ -1,0 +1,156 @@
+/**
+ * A session, what makes a new one, and what its export says.
+ *
+ * @since 0.2.0
+ */
+import type * as DateTime from "effect/DateTime"
+import * as Schema from "effect/Schema"
+import { SessionId } from "./BackendMessage.ts"
+
+/** Left out, `undefined` and `null` all mean that the server said nothing. */
+const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+
+/** A word the server owns: the known ones complete in an editor, any other passes. */
+const openUnion = <Known extends string>(): Schema.Schema<Known | (string & {}), string> => Schema.String
+
+type BrowserMode = "electron-embedded-browser" | "local-browser-service" | "remote-cdp-websocket"
+
+/**
+ * A session as the server describes it. Which optional fields are there depends on the server's generation.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Session {
+  readonly id: SessionId
+  /** Servers rewrite the title after the first message. */
+  readonly title: string
+  readonly createdAt: DateTime.Utc
+  readonly sessionType?: "main" | (string & {}) | undefined
+  readonly subagentType?: string | undefined
+  readonly parentSessionId?: SessionId | undefined
+  readonly parentToolCallId?: string | undefined
+  readonly browserMode?: BrowserMode | (string & {}) | undefined
+  readonly cdpUrl?: string | undefined
+  readonly modelId?: string | undefined
+  readonly provider?: string | undefined
+  /** In the server's own form. */
+  readonly callbacks?: ReadonlyArray<unknown> | undefined
+  readonly workingDirectory?: string | undefined
+  readonly userMessageCount?: number | undefined
+  readonly assistantMessageCount?: number | undefined
+  /** Counts the rows of the role `tool`, not the calls. */
+  readonly toolCallCount?: number | undefined
+  /** Tokens of the last turn, not a sum. */
+  readonly promptTokens?: number | undefined
+  readonly completionTokens?: number | undefined
+  /** In US dollars. */
+  readonly cost?: number | undefined
+  /** The parts of the first message as JSON text, in the server's own form; in lists only. */
+  readonly firstUserMessage?: string | undefined
+}
+
+/**
+ * @since 0.2.0
+ * @category schemas
+ */
+export const Session = Schema.Struct({
+  id: SessionId,
+  title: Schema.String,
+  createdAt: Schema.DateTimeUtc,
+  sessionType: maybe(openUnion<"main">()),
+  subagentType: maybe(Schema.String),
+  parentSessionId: maybe(SessionId),
+  parentToolCallId: maybe(Schema.String),
+  browserMode: maybe(openUnion<BrowserMode>()),
+  cdpUrl: maybe(Schema.String),
+  modelId: maybe(Schema.String),
+  provider: maybe(Schema.String),
+  callbacks: maybe(Schema.Array(Schema.Unknown)),
+  workingDirectory: maybe(Schema.String),
+  userMessageCount: maybe(Schema.Finite),
+  assistantMessageCount: maybe(Schema.Finite),
+  toolCallCount: maybe(Schema.Finite),
+  promptTokens: maybe(Schema.Finite),
+  completionTokens: maybe(Schema.Finite),
+  cost: maybe(Schema.Finite),
+  firstUserMessage: maybe(Schema.String)
+}).annotations({ identifier: "Session" })
+
+/**
+ * What makes a session. Servers differ in which keys they know, and refuse others: only the keys that are set are sent.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface NewSession {
+  readonly title: string
+  /** Servers since February 11, 2026 require it; earlier ones refuse the key. */
+  readonly browserMode?: BrowserMode | (string & {}) | undefined
+  /** A ws:// or wss:// url, for the browser mode `remote-cdp-websocket`. */
+  readonly cdpUrl?: string | undefined
+  readonly customSystemPrompt?: string | undefined
+  readonly promptMode?: "default" | "append" | "replace" | (string & {}) | undefined
+  readonly modelId?: string | undefined
+  readonly provider?: string | undefined
+}
+
+/**
+ * @example
+ * import { NewSession } from "@mix-effect/core"
+ * import { Schema } from "effect"
+ *
+ * // { title: "Sales review", browserMode: "local-browser-service" }
+ * const wire = Schema.encodeSync(NewSession)({ title: "Sales review", browserMode: "local-browser-service" })
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
+export const NewSession = Schema.Struct({
+  title: Schema.String,
+  browserMode: Schema.optional(openUnion<BrowserMode>()),
+  cdpUrl: Schema.optional(Schema.String),
+  customSystemPrompt: Schema.optional(Schema.String),
+  promptMode: Schema.optional(openUnion<"default" | "append" | "replace">()),
+  modelId: Schema.optional(Schema.String),
+  provider: Schema.optional(Schema.String)
+}).annotations({ identifier: "NewSession" })
+
+/**
+ * What `ask` reads of a session's export: the rows, and how far the server is with each.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface SessionExport {
+  readonly messages: ReadonlyArray<{
+    readonly id: string
+    readonly role: string
+    readonly content?: string | undefined
+    /**
+     * Absent while the row is being written. `tool_use`: the turn goes on. `end_turn`, `max_tokens`: done. `canceled`:
+     * cancelled or failed. `permission_denied`.
+     */
+    readonly finishReason?: string | undefined
+    readonly toolCalls?: ReadonlyArray<{ readonly id: string }> | undefined
+  }>
+}
+
+/**
+ * @since 0.2.0
+ * @category schemas
+ */
+export const SessionExport = Schema.Struct({
+  messages: Schema.optionalWith(
+    Schema.Array(
+      Schema.Struct({
+        id: Schema.String,
+        role: Schema.String,
+        content: maybe(Schema.String),
+        finishReason: maybe(Schema.String),
+        toolCalls: maybe(Schema.Array(Schema.Struct({ id: Schema.String })))
+      })
+    ),
+    { nullable: true, default: () => [] }
+  )
+}).annotations({ identifier: "SessionExport" })

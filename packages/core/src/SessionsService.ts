@@ -1,0 +1,222 @@
+/**
+ * What the sessions of a Mix backend can be asked for: sessions themselves, their events, and answers of the agent.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Answer, Answered } from "./Answer.ts"
+import type { SessionId } from "./BackendMessage.ts"
+import * as Ask from "./internal/ask.ts"
+import * as Connection from "./internal/connection.ts"
+import { outcomeOf } from "./internal/outcome.ts"
+import * as Reader from "./internal/reader.ts"
+import * as params from "./internal/sessionParams.ts"
+import type { Service } from "./MessagesService.ts"
+import {
+  type AskError,
+  annotate,
+  type CancelSessionError,
+  type CreateSessionError,
+  type DeleteSessionError,
+  type GetHistoryError,
+  type GetSessionError,
+  type ListSessionsError,
+  type SessionEventsError
+} from "./MixError.ts"
+import type { SendMessageRequest } from "./SendMessageRequest.ts"
+import type { NewSession, Session, SessionExport } from "./Session.ts"
+import type { PermissionRequested, SessionEvent } from "./SessionEvent.ts"
+
+/**
+ * How to ask.
+ *
+ * @since 0.2.0
+ * @category options
+ */
+export interface AskOptions {
+  /**
+   * How long to wait for the answer, counted from the moment at which no earlier ask of this session is left. When it is
+   * up, the agent's run goes on. Default: 15 minutes.
+   */
+  readonly timeout?: Duration.DurationInput | undefined
+  /**
+   * Decides about a permission that a tool asks for, once for each request. A failure denies. Default: deny, and log a
+   * warning.
+   */
+  readonly onPermission?: ((request: PermissionRequested) => Effect.Effect<"grant" | "deny">) | undefined
+  /** What an interruption does to the agent's run. `cancel` takes up to 5 seconds. Default: `cancel`. */
+  readonly onInterrupt?: "cancel" | "leave" | undefined
+}
+
+/**
+ * The operations. None needs anything from its caller's environment: what an implementation needs, it took when it was
+ * built.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Sessions {
+  /** Makes a session. It is not repeated where the server may have made it: the error's `outcome` says so. */
+  readonly create: (newSession: NewSession) => Effect.Effect<Session, CreateSessionError>
+  /** Makes a session that is deleted when the scope closes. */
+  readonly createScoped: (newSession: NewSession) => Effect.Effect<Session, CreateSessionError, Scope.Scope>
+  /** All sessions, newest first. Those of sub-agents are left out unless asked for. */
+  readonly list: (options?: {
+    readonly includeSubagents?: boolean | undefined
+  }) => Effect.Effect<ReadonlyArray<Session>, ListSessionsError>
+  /** One session; `NotFound` if there is none. */
+  readonly get: (options: { readonly id: SessionId }) => Effect.Effect<Session, GetSessionError>
+  /** Deletes a session and its messages. */
+  readonly delete: (options: { readonly id: SessionId }) => Effect.Effect<void, DeleteSessionError>
+  /** Stops the agent's run in a session. Servers say yes even where nothing runs, or there is no such session. */
+  readonly cancel: (options: { readonly id: SessionId }) => Effect.Effect<void, CancelSessionError>
+  /**
+   * What happens in a session from now on. It connects again whenever the connection drops, and says so with
+   * `Reconnected`; it ends only when it is interrupted, or fails where no connection can be opened. All readers of a
+   * session share one connection.
+   */
+  readonly events: (options: { readonly id: SessionId }) => Stream.Stream<SessionEvent, SessionEventsError>
+  /**
+   * Sends a message and waits until the agent is done: the whole turn, as the server lists it. It is sent once and never
+   * again. One ask at a time runs in a session; a second one waits. An interruption cancels the agent's run, unless
+   * `onInterrupt` is `leave`.
+   */
+  readonly ask: (request: SendMessageRequest, options?: AskOptions) => Effect.Effect<Answer, AskError>
+  /** The same with the events of the turn as they come; the last element is the answer. */
+  readonly askStream: (
+    request: SendMessageRequest,
+    options?: AskOptions
+  ) => Stream.Stream<SessionEvent | Answered, AskError>
+}
+
+/**
+ * What an implementation has to offer. Parameters have been checked.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface SessionsImplementation extends Pick<Sessions, "get" | "delete" | "cancel"> {
+  /** May leave the `outcome` of its errors out: it follows from what they are. */
+  readonly create: (newSession: NewSession) => Effect.Effect<Session, GetHistoryError>
+  readonly list: (options: {
+    readonly includeSubagents?: boolean | undefined
+  }) => Effect.Effect<ReadonlyArray<Session>, ListSessionsError>
+  /**
+   * One connection to the events of a session, from its opening to its end: the text of the server's stream in any pieces,
+   * or events that are made already, beginning with `Connected`. It fails where it cannot be opened, after the retries that
+   * the transport makes. Once it is open, every end of it is a drop, and another one is asked for.
+   */
+  readonly events: (options: { readonly id: SessionId }) => Stream.Stream<string | SessionEvent, SessionEventsError>
+  /** How far the server is with the messages of a session. */
+  readonly export: (options: { readonly id: SessionId }) => Effect.Effect<SessionExport, GetHistoryError>
+  readonly answerPermission: (options: {
+    readonly id: string
+    readonly answer: "grant" | "deny"
+  }) => Effect.Effect<void, GetHistoryError>
+  /**
+   * The route `POST /stream/{id}/message`, for servers of September 2025, where `send` cuts the answer. Left out where no
+   * such server is served.
+   */
+  readonly streamRoute?:
+    | {
+        /** Whether the server has it, found without asking anything of the agent. After a `false` it is not asked again. */
+        readonly exists: (options: { readonly id: SessionId }) => Effect.Effect<boolean, GetHistoryError>
+        readonly send: (request: SendMessageRequest) => Effect.Effect<void, GetHistoryError>
+      }
+    | undefined
+}
+
+const withOutcome = <E extends GetHistoryError>(error: E) =>
+  annotate(error, { outcome: outcomeOf(error) }) as E & CreateSessionError
+
+/**
+ * The tag under which the service is provided and asked for.
+ *
+ * @example
+ * import { SessionsService } from "@mix-effect/core"
+ * import { Effect } from "effect"
+ *
+ * // Effect<void, CreateSessionError | AskError, SessionsService>
+ * export const program = Effect.gen(function* () {
+ *   const sessions = yield* SessionsService
+ *   const { id } = yield* sessions.create({ title: "Sales review" })
+ *   const { text } = yield* sessions.ask({ id, text: "Summarise sales.csv by region" })
+ *   yield* Effect.log(text)
+ * })
+ *
+ * @since 0.2.0
+ * @category tags
+ */
+export class SessionsService extends Context.Tag("@mix-effect/core/SessionsService")<SessionsService, Sessions>() {
+  /**
+   * Makes the service of an implementation and the messages of the same server. Parameters are checked before the
+   * implementation is called; `createScoped`, `ask`, `askStream` and connections that open again are made of it.
+   *
+   * @since 0.2.0
+   */
+  static make(implementation: SessionsImplementation, messages: Pick<Service, "listSession" | "send">): Sessions {
+    const { streamRoute } = implementation
+    const connections = Connection.make(implementation)
+    const asks = Ask.make(
+      {
+        ...implementation,
+        ...messages,
+        streamRoute: streamRoute && {
+          exists: streamRoute.exists,
+          send: (request) => Effect.as(Effect.mapError(streamRoute.send(request), withOutcome), undefined)
+        }
+      },
+      connections
+    )
+    const checkAsk = (request: SendMessageRequest, options: AskOptions = {}) =>
+      Effect.all([params.checkAsk(request), params.checkAskOptions(options)])
+    const service: Sessions = {
+      create: (newSession) =>
+        Effect.flatMap(params.checkCreate(newSession), (checked) =>
+          Effect.mapError(implementation.create(checked), withOutcome)
+        ),
+      createScoped: (newSession) =>
+        Effect.acquireRelease(service.create(newSession), ({ id }) => Effect.ignoreLogged(service.delete({ id }))),
+      list: (options = {}) => Effect.flatMap(params.checkList(options), implementation.list),
+      get: (options) => Effect.flatMap(params.checkGet(options), implementation.get),
+      delete: (options) => Effect.flatMap(params.checkDelete(options), implementation.delete),
+      cancel: (options) =>
+        Effect.flatMap(params.checkCancel(options), (checked) =>
+          Effect.zipLeft(implementation.cancel(checked), asks.noteCancel(checked.id))
+        ),
+      events: (options) =>
+        Stream.unwrapScoped(
+          Effect.gen(function* () {
+            const { id } = yield* params.checkEvents(options)
+            const reader = Reader.make<never, SessionEventsError>()
+            yield* connections.listen(id, {
+              onEvent: reader.offer,
+              onFailure: (cause) => reader.end(Effect.mapError(Effect.failCause(cause), Option.some))
+            })
+            return reader.stream
+          })
+        ),
+      ask: (request, options) =>
+        Effect.flatMap(checkAsk(request, options), ([checked, how]) => asks.ask(checked, how, () => {})),
+      askStream: (request, options) =>
+        Stream.unwrapScoped(
+          Effect.gen(function* () {
+            const [checked, how] = yield* checkAsk(request, options)
+            const reader = Reader.make<Answered, AskError>()
+            yield* asks.ask(checked, how, reader.offer).pipe(
+              Effect.map((answer): Answered => ({ _tag: "Answered", answer })),
+              Effect.onExit((exit) => Effect.sync(() => reader.end(Effect.mapError(exit, Option.some)))),
+              Effect.forkScoped
+            )
+            return reader.stream
+          })
+        )
+    }
+    return service
+  }
+}

@@ -1,0 +1,467 @@
+/**
+ * Asks, and waits for the whole turn.
+ *
+ * The message is sent once and never again. An event only says when to look: what the export of the session says of its
+ * rows decides. So the answer is right whatever becomes of the stream of events; the stream makes it early.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { Answer } from "../Answer.ts"
+import type { BackendMessage, SessionId } from "../BackendMessage.ts"
+import {
+  AgentFailed,
+  AnswerTimeout,
+  type AskError,
+  annotate,
+  type CancelSessionError,
+  type GetHistoryError,
+  InvalidRequest,
+  type ListSessionError,
+  type Outcome,
+  type SendError,
+  type SessionEventsError
+} from "../MixError.ts"
+import type { SendMessageRequest } from "../SendMessageRequest.ts"
+import type { SessionExport } from "../Session.ts"
+import type { PermissionRequested, SessionEvent } from "../SessionEvent.ts"
+import type { Connection, Connections, Listener } from "./connection.ts"
+import * as Turn from "./conversation/turn.ts"
+
+export interface Options {
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly onPermission?: ((request: PermissionRequested) => Effect.Effect<"grant" | "deny">) | undefined
+  readonly onInterrupt?: "cancel" | "leave" | undefined
+}
+
+type OfSession<A, E> = (options: { readonly id: SessionId }) => Effect.Effect<A, E>
+
+/** What asking needs of the services. */
+export interface Backend {
+  readonly send: (request: SendMessageRequest) => Effect.Effect<BackendMessage | undefined, SendError>
+  readonly listSession: OfSession<ReadonlyArray<BackendMessage>, ListSessionError>
+  readonly export: OfSession<SessionExport, GetHistoryError>
+  readonly cancel: OfSession<void, CancelSessionError>
+  readonly answerPermission: (options: {
+    readonly id: string
+    readonly answer: "grant" | "deny"
+  }) => Effect.Effect<void, GetHistoryError>
+  readonly streamRoute?:
+    | { readonly exists: OfSession<boolean, GetHistoryError>; readonly send: Backend["send"] }
+    | undefined
+}
+
+/** Milliseconds between two looks at the export: the first, and the longest. */
+const pollingWhileUp = { shortest: 2000, longest: 5000 }
+const pollingWhileDown = { shortest: 1000, longest: 2000 }
+
+/** How long the message is looked for after a send of unknown outcome; twice that after an event that says it failed. */
+const arrivalTime = 5000
+
+/** How much longer while the export cannot be read. */
+const blindTime = 60_000
+
+/** How long `Completed` may stay out in a session with callbacks, before the rows are taken as they are. */
+const callbackTime = 60_000
+
+/** How long the event that says why a run ended may come after its last row. */
+const reasonTime = 1000
+
+/** How long an interrupted ask waits for its message to arrive before it cancels the run, and how long it takes in all. */
+const overtakingTime = 3000
+const cancelTime = 5000
+
+/** Such a reply is the whole answer, and stored nowhere: of a command, or of a server that has no model to ask. */
+const isWhole = ({ id }: BackendMessage) => id.startsWith("cmd-") || id === "system-auth-prompt"
+
+/** Trying again does not help. Anything else may pass before the time of the ask is up. */
+const isFinal = (error: GetHistoryError): boolean =>
+  error._tag === "ResponseDecodeError"
+    ? error.reason === "schema" || error.reason === "tooLarge"
+    : ["NotFound", "Unauthorized", "BadRequest", "InvalidRequest"].includes(error._tag)
+
+/** The server does not have the message, and will not have it. */
+const isRefused = (posted: Exit.Exit<unknown, SendError>): boolean =>
+  Exit.isFailure(posted) &&
+  Option.exists(Cause.failureOption(posted.cause), ({ outcome }) => outcome === "notSent" || outcome === "refused")
+
+const withOutcome = <E extends GetHistoryError>(error: E, outcome: Outcome) =>
+  // An invalid request knows its outcome. A copy of any other error differs in nothing else.
+  (error._tag === "InvalidRequest" ? error : annotate(error, { outcome })) as E & { readonly outcome: Outcome }
+
+/** A server's word for a log line or an error. */
+const quote = (text: string) => JSON.stringify(text.slice(0, 80).replace(/\p{C}/gu, "?"))
+
+/** What the asks of one session share. */
+interface Session {
+  readonly lock: Effect.Semaphore
+  users: number
+  wasCancelled: boolean
+}
+
+export const make = (backend: Backend, connections: Connections) => {
+  const sessions = new Map<SessionId, Session>()
+  /** Requests for a permission that were answered, the latest thousand: a server may send one twice. */
+  const answered = new Set<string>()
+  let mayHaveStreamRoute = true
+
+  /** One ask, while no other asks in its session. */
+  const turn = (
+    request: SendMessageRequest,
+    { onInterrupt = "cancel", onPermission, timeout = "15 minutes" }: Options,
+    tell: Listener["onEvent"],
+    session: Session
+  ): Effect.Effect<Answer, AskError, Scope.Scope> =>
+    Effect.gen(function* () {
+      const { id, text } = request
+      const scope = yield* Effect.scope
+      const limit = Duration.decode(timeout)
+      let rules: Turn.Rules | undefined
+      let connection: Connection | undefined
+      let lost: Cause.Cause<SessionEventsError> | undefined
+      let posted: Exit.Exit<BackendMessage | undefined, SendError> | undefined
+      let isSent = false
+      /** The server took the message: it said so, or its row was seen. */
+      let isAccepted = false
+      let isSeen = false
+      /** The run is over: a cancel would hit another. */
+      let isOver = false
+      let mustLook = false
+      let deniedFor: string | undefined
+      session.wasCancelled = false
+
+      const waiting = new Set<() => void>()
+      const wake = () => {
+        for (const check of waiting) check()
+      }
+      const until = (condition: () => boolean) =>
+        Effect.async<void>((resume) => {
+          const check = () => {
+            if (condition()) resume(Effect.void)
+          }
+          waiting.add(check)
+          check()
+          return Effect.sync(() => waiting.delete(check))
+        })
+
+      const requests = yield* Queue.dropping<PermissionRequested>(1000)
+      const listen = Effect.suspend(() => {
+        lost = undefined
+        return connections.listen(id, {
+          onEvent: (event, size) => {
+            if (isSent) {
+              // Another connection, after one that was lost.
+              const heard: SessionEvent = event._tag === "Connected" ? { _tag: "Reconnected" } : event
+              if (rules?.hear(heard)) mustLook = true
+              if (event._tag === "PermissionRequested") requests.unsafeOffer(event)
+              tell(heard, size)
+            }
+            wake()
+          },
+          onFailure: (cause) => {
+            lost = cause
+            wake()
+          }
+        })
+      })
+      const connected = Effect.gen(function* () {
+        connection ??= yield* listen
+        yield* until(() => connection?.isUp === true || lost !== undefined)
+        if (lost !== undefined) return yield* Effect.failCause(lost)
+      })
+
+      const decide = (asked: PermissionRequested): Effect.Effect<unknown> => {
+        if (onPermission === undefined) {
+          deniedFor = `the tool ${quote(asked.toolName)} asked for it, and there is no onPermission`
+          return Effect.logWarning(`ask: denied a permission: ${deniedFor}`)
+        }
+        return Effect.catchAllCause(
+          Effect.suspend(() => onPermission(asked)),
+          (cause) =>
+            Cause.isInterruptedOnly(cause)
+              ? Effect.interrupt
+              : Effect.logWarning(`ask: denied a permission: onPermission failed for the tool ${quote(asked.toolName)}`)
+        )
+      }
+      const answerPermissions = Effect.gen(function* () {
+        for (;;) {
+          const asked = yield* Queue.take(requests)
+          if (answered.has(asked.id)) continue
+          answered.add(asked.id)
+          if (answered.size > 1000) answered.delete(answered.values().next().value as string)
+          yield* decide(asked).pipe(
+            Effect.flatMap((answer) =>
+              backend.answerPermission({ id: asked.id, answer: answer === "grant" ? "grant" : "deny" })
+            ),
+            Effect.retry({ times: 4, schedule: Schedule.exponential(500), while: (error) => !isFinal(error) }),
+            Effect.catchAll((error) => Effect.logWarning(`ask: a permission could not be answered: ${error.message}`)),
+            Effect.forkIn(scope)
+          )
+        }
+      })
+
+      /** Everything before the send. */
+      const prepare = Effect.gen(function* () {
+        yield* connected
+        const { streamRoute } = backend
+        const trimmed = text.trimStart()
+        // Commands are answered by the plain route on every server.
+        const asksForRoute = streamRoute !== undefined && mayHaveStreamRoute && !trimmed.startsWith("/")
+        // Listed before the stream was open, a row of somebody else could come in between.
+        const [rows, hasRoute] = yield* Effect.all(
+          [backend.listSession({ id }), asksForRoute ? streamRoute.exists({ id }) : Effect.succeed(false)],
+          { concurrency: 2 }
+        )
+        if (asksForRoute && !hasRoute) mayHaveStreamRoute = false
+        if (hasRoute && trimmed.startsWith("!"))
+          return yield* new InvalidRequest({
+            operation: "ask",
+            parameter: "text",
+            expected: "text that does not begin with '!', which this server runs in a shell",
+            actual: "another string"
+          })
+        yield* connected
+        rules = Turn.make({
+          text,
+          extended: request.planMode === true || request.media !== undefined || request.apps !== undefined,
+          fence: new Set(rows.map((row) => row.id))
+        })
+        isSent = true
+        return [rules, hasRoute && streamRoute ? streamRoute.send : backend.send] as const
+      })
+
+      const conclude = (
+        { failure }: Turn.Rules,
+        rows: ReadonlyArray<BackendMessage>,
+        finishReason: string | undefined
+      ): Effect.Effect<Answer, AgentFailed> => {
+        const [first, ...rest] = rows
+        const isDenied = finishReason === "permission_denied"
+        if (first !== undefined && finishReason !== "canceled" && !isDenied) {
+          const { assistantResponse = "" } = rest.filter((row) => row.role === "assistant").at(-1) ?? {}
+          return Effect.succeed({ text: assistantResponse, messages: [first, ...rest], finishReason })
+        }
+        const said = failure()?.message
+        const reason =
+          isDenied || /permission denied/i.test(said ?? "")
+            ? "permissionDenied"
+            : session.wasCancelled || /request cancell?ed/i.test(said ?? "")
+              ? "cancelled"
+              : said === undefined
+                ? "unknown"
+                : "failed"
+        const detail = reason === "permissionDenied" ? (deniedFor ?? said) : said
+        return Effect.fail(new AgentFailed({ operation: "ask", reason, detail, messages: rows }))
+      }
+
+      const answer = Effect.gen(function* () {
+        const [rules, send] = yield* Effect.mapError(prepare, (error) => withOutcome(error, "notSent"))
+        yield* Effect.forkIn(answerPermissions, scope)
+        yield* send(request).pipe(
+          Effect.onExit((exit) =>
+            Effect.sync(() => {
+              posted = exit
+              wake()
+            })
+          ),
+          Effect.forkIn(scope)
+        )
+        const now = Clock.currentTimeMillis
+        let isJudged = false
+        /** When to give up looking for the message, and with which error. */
+        let giveUp: { readonly error: AskError; readonly at: number } | undefined
+        let extendUntil: number | undefined
+        let interval = 0
+        // A server that answers only after the run is looked after, too.
+        let nextLook = (yield* now) + pollingWhileUp.shortest
+        let nextListen = 0
+
+        const rowsNow = Effect.map(backend.export({ id }), ({ messages }) => messages)
+        const list = backend.listSession({ id })
+
+        /** The turn, if the export says that it is complete. `listed` may be older than the export. */
+        const read = (rows: SessionExport["messages"], listed: Option.Option<ReadonlyArray<BackendMessage>>) =>
+          Effect.gen(function* () {
+            const look = rules.read(rows)
+            if (look._tag === "Unseen") return
+            isSeen = true
+            isAccepted = true
+            giveUp = undefined
+            if (look._tag === "Running") return
+            isOver = true
+            const exported = new Map(rows.map((row) => [row.id, row]))
+            const isCurrent = (messages: ReadonlyArray<BackendMessage>) =>
+              look.ids.every((rowId) => {
+                const message = messages.find((row) => row.id === rowId)
+                const { content = "", toolCalls = [] } = exported.get(rowId) ?? {}
+                return (
+                  message !== undefined &&
+                  (message.role !== "assistant" ||
+                    ((message.assistantResponse ?? "") === content &&
+                      (message.toolCalls ?? []).length === toolCalls.length))
+                )
+              })
+            const messages = Option.isSome(listed) && isCurrent(listed.value) ? listed.value : yield* list
+            let ids: ReadonlyArray<string> | undefined = look.ids
+            const rowsOfTurn = () => messages.filter((row) => ids?.includes(row.id))
+            if (rowsOfTurn().some((row) => row.callbackResults !== undefined)) {
+              extendUntil ??= (yield* now) + callbackTime
+              ids = rules.extend(rows, look.ids) ?? ((yield* now) < extendUntil ? undefined : look.ids)
+            }
+            const turn = rowsOfTurn()
+            isOver = ids !== undefined
+            if (ids === undefined || turn.length < ids.length) return
+            const { finishReason } = exported.get(ids.at(-1) as string) ?? {}
+            if (finishReason === "canceled" && connection?.isUp)
+              yield* Effect.timeoutOption(
+                until(() => rules.failure() !== undefined),
+                reasonTime
+              )
+            return yield* conclude(rules, turn, finishReason)
+          })
+
+        const poll = Effect.flatMap(rowsNow, (rows) => read(rows, Option.none()))
+        /** Something ended: list at the same time, to have the answer at once. */
+        const look = Effect.flatMap(Effect.all([rowsNow, Effect.option(list)], { concurrency: 2 }), ([rows, listed]) =>
+          read(rows, listed)
+        )
+
+        for (;;) {
+          if (posted !== undefined && !isJudged) {
+            isJudged = true
+            if (Exit.isSuccess(posted)) {
+              isAccepted = true
+              mustLook = posted.value !== undefined
+              if (posted.value && isWhole(posted.value))
+                return { text: posted.value.assistantResponse ?? "", messages: [posted.value] } satisfies Answer
+            } else {
+              const error = Option.getOrUndefined(Cause.failureOption(posted.cause))
+              if (error?._tag === "ReplyPending") isAccepted = true
+              else if (error?.outcome === "unknown") giveUp = { error, at: (yield* now) + arrivalTime }
+              else return yield* Effect.failCause(posted.cause as Cause.Cause<AskError>)
+            }
+            nextLook = 0
+          }
+          if (lost !== undefined && (yield* now) >= nextListen) {
+            const error = Option.getOrUndefined(Cause.failureOption(lost))
+            if (error?._tag === "NotFound") return yield* Effect.fail(withOutcome(error, "accepted"))
+            // The looks go on without the stream.
+            nextListen = (yield* now) + 8000
+            connection = yield* listen
+          }
+          const wait = mustLook ? 0 : nextLook - (yield* now)
+          if (wait > 0) {
+            yield* Effect.timeoutOption(
+              until(() => mustLook || (posted !== undefined && !isJudged)),
+              wait
+            )
+            continue
+          }
+          const isWholeLook = mustLook
+          mustLook = false
+          const result = yield* Effect.either(
+            isWholeLook
+              ? look
+              : // What ended meanwhile is not kept waiting by a slow poll.
+                Effect.raceFirst(
+                  poll,
+                  until(() => mustLook)
+                )
+          )
+          let retryAfter = 0
+          if (Either.isRight(result)) {
+            if (result.right !== undefined) return result.right
+          } else {
+            const error = result.left
+            isOver = false
+            if (error._tag === "AgentFailed") return yield* Effect.fail(error)
+            if (isFinal(error))
+              return yield* Effect.fail(giveUp?.error ?? withOutcome(error, isAccepted ? "accepted" : "unknown"))
+            retryAfter = Duration.toMillis(error.retryAfter ?? 0)
+          }
+          const time = yield* now
+          // An event says that a run failed, and no row says which: it was ours if ours does not appear.
+          if (isAccepted && !isSeen && rules.failure() !== undefined)
+            giveUp ??= {
+              error: new AgentFailed({
+                operation: "ask",
+                reason: "failed",
+                detail: rules.failure()?.message,
+                messages: []
+              }),
+              at: time + 2 * arrivalTime
+            }
+          // Only a look that failed to find the message says so, unless there is none for long.
+          if (giveUp !== undefined && time >= giveUp.at + (Either.isRight(result) ? 0 : blindTime))
+            return yield* Effect.fail(giveUp.error)
+          const { longest, shortest } = connection?.isUp && giveUp === undefined ? pollingWhileUp : pollingWhileDown
+          interval = Math.min(Math.max(interval * 1.2, shortest), longest)
+          nextLook = time + Math.max(interval, retryAfter)
+        }
+      })
+
+      const timeOut = Effect.suspend(() =>
+        Effect.fail(
+          new AnswerTimeout({
+            operation: "ask",
+            limit,
+            outcome: isAccepted ? "accepted" : isSent ? "unknown" : "notSent",
+            eventsMissed: isSent && (rules?.gap() === true || connection?.isUp !== true)
+          })
+        )
+      )
+
+      /** Cancels the run once it is seen, and no other. */
+      const cancelRun = Effect.gen(function* () {
+        const giveUpAt = (yield* Clock.currentTimeMillis) + overtakingTime
+        while ((yield* Clock.currentTimeMillis) < giveUpAt) {
+          if (isOver || (posted !== undefined && isRefused(posted))) return
+          const rows = yield* Effect.option(backend.export({ id }))
+          const seen = Option.isSome(rows) && rules !== undefined ? rules.read(rows.value.messages)._tag : "Unseen"
+          if (seen === "Done") return
+          if (seen === "Running") break
+          yield* Effect.sleep(250)
+        }
+        yield* backend.cancel({ id })
+      }).pipe(Effect.interruptible, Effect.timeout(cancelTime), Effect.ignore)
+
+      return yield* Effect.raceFirst(answer, Effect.zipRight(Effect.sleep(limit), timeOut)).pipe(
+        Effect.onInterrupt(() => (isSent && !isOver && onInterrupt === "cancel" ? cancelRun : Effect.void))
+      )
+    })
+
+  return {
+    /** Asks when no other asks in the session. `tell` is told every event from the send on. */
+    ask: (request: SendMessageRequest, options: Options, tell: Listener["onEvent"]): Effect.Effect<Answer, AskError> =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          const session = sessions.get(request.id) ?? {
+            lock: Effect.unsafeMakeSemaphore(1),
+            users: 0,
+            wasCancelled: false
+          }
+          sessions.set(request.id, session)
+          session.users++
+          return session
+        }),
+        (session) => session.lock.withPermits(1)(Effect.scoped(turn(request, options, tell, session))),
+        (session) =>
+          Effect.sync(() => {
+            if (--session.users === 0) sessions.delete(request.id)
+          })
+      ),
+    /** Somebody cancelled the run of a session: the ask that waits for it can say so. */
+    noteCancel: (id: SessionId) =>
+      Effect.sync(() => {
+        const session = sessions.get(id)
+        if (session !== undefined) session.wasCancelled = true
+      })
+  }
+}
