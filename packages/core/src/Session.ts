@@ -3,7 +3,8 @@
  *
  * @since 0.2.0
  */
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { SessionId } from "./BackendMessage.ts"
 
@@ -12,6 +13,20 @@ const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema,
 
 /** A word the server owns: the known ones complete in an editor, any other passes. */
 const openUnion = <Known extends string>(): Schema.Schema<Known | (string & {}), string> => Schema.String
+
+const isUtc = (input: unknown): input is DateTime.Utc => DateTime.isDateTime(input) && DateTime.isUtc(input)
+
+/** Whole seconds in the server's own zone. As `Schema.DateTimeUtc`, without its weight in a page. */
+const Time = Schema.transformOrFail(Schema.String, Schema.declare(isUtc, { identifier: "DateTimeUtc" }), {
+  strict: true,
+  decode: (text, _, ast) => {
+    const date = new Date(text)
+    return Number.isNaN(date.getTime())
+      ? ParseResult.fail(new ParseResult.Type(ast, text))
+      : ParseResult.succeed(DateTime.unsafeFromDate(date))
+  },
+  encode: (time) => ParseResult.succeed(DateTime.toDateUtc(time).toISOString())
+})
 
 type BrowserMode = "electron-embedded-browser" | "local-browser-service" | "remote-cdp-websocket"
 
@@ -57,7 +72,7 @@ export interface Session {
 export const Session = Schema.Struct({
   id: SessionId,
   title: Schema.String,
-  createdAt: Schema.DateTimeUtc,
+  createdAt: Time,
   sessionType: maybe(openUnion<"main">()),
   subagentType: maybe(Schema.String),
   parentSessionId: maybe(SessionId),

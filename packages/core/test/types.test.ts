@@ -6,6 +6,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Match from "effect/Match"
 import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Core from "../src/index.ts"
 
@@ -235,5 +236,80 @@ describe("types", () => {
       // @ts-expect-error: not an error of the SDK
       Core.MessagesService.make({ getHistory: () => Effect.fail("no"), listSession: none, send: refuse })
     ])
+  })
+})
+
+describe("types of SessionsService", () => {
+  type Of<Name extends keyof Core.Sessions> = ReturnType<Core.Sessions[Name]>
+  type AskTag = HttpTag | "AgentFailed" | "AnswerTimeout"
+
+  it("each operation fails with exactly what it can fail with", () => {
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"create">>>>().toEqualTypeOf<HttpTag>()
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"createScoped">>>>().toEqualTypeOf<HttpTag>()
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"list">>>>().toEqualTypeOf<HttpTag>()
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"get">>>>().toEqualTypeOf<HttpTag>()
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"delete">>>>().toEqualTypeOf<HttpTag>()
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"cancel">>>>().toEqualTypeOf<HttpTag>()
+    expectTypeOf<Tag<Stream.Stream.Error<Of<"events">>>>().toEqualTypeOf<HttpTag>()
+    expectTypeOf<Tag<Effect.Effect.Error<Of<"ask">>>>().toEqualTypeOf<AskTag>()
+    expectTypeOf<Tag<Stream.Stream.Error<Of<"askStream">>>>().toEqualTypeOf<AskTag>()
+    expectTypeOf<Effect.Effect.Error<Of<"ask">>>().toEqualTypeOf<Core.AskError>()
+  })
+
+  it("every failure of ask and create says what became of it", () => {
+    expectTypeOf<Core.AskError["outcome"]>().toEqualTypeOf<Core.Outcome>()
+    expectTypeOf<Core.CreateSessionError["outcome"]>().toEqualTypeOf<Core.Outcome>()
+    expectTypeOf<Core.AgentFailed["outcome"]>().toEqualTypeOf<"accepted">()
+    expectTypeOf<Core.AgentFailed["operation"]>().toEqualTypeOf<"ask">()
+    expectTypeOf<Core.AgentFailed["reason"]>().toEqualTypeOf<"failed" | "cancelled" | "permissionDenied" | "unknown">()
+    expectTypeOf<Core.AnswerTimeout["outcome"]>().toEqualTypeOf<"notSent" | "unknown" | "accepted">()
+  })
+
+  it("needs nothing from its caller's environment, but a scope for what is deleted with it", () => {
+    expectTypeOf<Effect.Effect.Context<Of<"create">>>().toEqualTypeOf<never>()
+    expectTypeOf<Effect.Effect.Context<Of<"createScoped">>>().toEqualTypeOf<Scope.Scope>()
+    expectTypeOf<Effect.Effect.Context<Of<"ask">>>().toEqualTypeOf<never>()
+    expectTypeOf<Stream.Stream.Context<Of<"events">>>().toEqualTypeOf<never>()
+    expectTypeOf<Stream.Stream.Context<Of<"askStream">>>().toEqualTypeOf<never>()
+  })
+
+  it("succeeds with what it says", () => {
+    expectTypeOf<Effect.Effect.Success<Of<"create">>>().toEqualTypeOf<Core.Session>()
+    expectTypeOf<Effect.Effect.Success<Of<"list">>>().toEqualTypeOf<ReadonlyArray<Core.Session>>()
+    expectTypeOf<Effect.Effect.Success<Of<"ask">>>().toEqualTypeOf<Core.Answer>()
+    expectTypeOf<Stream.Stream.Success<Of<"events">>>().toEqualTypeOf<Core.SessionEvent>()
+    expectTypeOf<Stream.Stream.Success<Of<"askStream">>>().toEqualTypeOf<Core.SessionEvent | Core.Answered>()
+    expectTypeOf<Core.Answer["messages"]>().toEqualTypeOf<NonEmptyReadonlyArray<Core.BackendMessage>>()
+    expectTypeOf<Core.SessionEvent["_tag"]>().toEqualTypeOf<
+      | "Connected"
+      | "Reconnected"
+      | "MessageCreated"
+      | "Thinking"
+      | "Text"
+      | "ToolCall"
+      | "PermissionRequested"
+      | "Completed"
+      | "Failed"
+      | "Other"
+    >()
+    expectTypeOf<Core.PermissionRequested["toolName"]>().toEqualTypeOf<string>()
+  })
+
+  it("schemas give the interfaces of their names", () => {
+    expectTypeOf<typeof Core.Session.Type>().toExtend<Core.Session>()
+    expectTypeOf<Core.Session>().toExtend<typeof Core.Session.Type>()
+    expectTypeOf<keyof typeof Core.Session.Type>().toEqualTypeOf<keyof Core.Session>()
+    expectTypeOf<typeof Core.NewSession.Type>().toExtend<Core.NewSession>()
+    expectTypeOf<Core.NewSession>().toExtend<typeof Core.NewSession.Type>()
+    expectTypeOf<typeof Core.SessionExport.Type>().toExtend<Core.SessionExport>()
+    expectTypeOf<Schema.Schema.Context<typeof Core.Session>>().toEqualTypeOf<never>()
+  })
+
+  it("an implementation gives raw connections; a test double may leave the route of Sept 25 out", () => {
+    expectTypeOf(Core.SessionsService.make).returns.toEqualTypeOf<Core.Sessions>()
+    expectTypeOf<keyof Core.SessionsImplementation>().toEqualTypeOf<
+      "create" | "list" | "get" | "delete" | "cancel" | "events" | "export" | "answerPermission" | "streamRoute"
+    >()
+    expectTypeOf<Core.SessionsImplementation>().pick("streamRoute").toExtend<{ readonly streamRoute?: unknown }>()
   })
 })

@@ -29,6 +29,7 @@ import {
   type SendError,
   type SessionEventsError
 } from "../MixError.ts"
+import { printable } from "../Printable.ts"
 import type { SendMessageRequest } from "../SendMessageRequest.ts"
 import type { SessionExport } from "../Session.ts"
 import type { PermissionRequested, SessionEvent } from "../SessionEvent.ts"
@@ -97,7 +98,7 @@ const withOutcome = <E extends GetHistoryError>(error: E, outcome: Outcome) =>
   (error._tag === "InvalidRequest" ? error : annotate(error, { outcome })) as E & { readonly outcome: Outcome }
 
 /** A server's word for a log line or an error. */
-const quote = (text: string) => JSON.stringify(text.slice(0, 80).replace(/\p{C}/gu, "?"))
+const quote = (text: string) => `"${printable(text.slice(0, 80))}"`
 
 /** What the asks of one session share. */
 interface Session {
@@ -200,7 +201,7 @@ export const make = (backend: Backend, connections: Connections) => {
             Effect.flatMap((answer) =>
               backend.answerPermission({ id: asked.id, answer: answer === "grant" ? "grant" : "deny" })
             ),
-            Effect.retry({ times: 4, schedule: Schedule.exponential(500), while: (error) => !isFinal(error) }),
+            Effect.retry({ times: 4, schedule: Schedule.spaced(1000), while: (error) => !isFinal(error) }),
             Effect.catchAll((error) => Effect.logWarning(`ask: a permission could not be answered: ${error.message}`)),
             Effect.forkIn(scope)
           )

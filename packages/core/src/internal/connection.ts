@@ -102,23 +102,18 @@ const keepOpen = ({ events, get }: Source, id: SessionId, connection: Connection
 export const make = (source: Source) => {
   const connections = new Map<SessionId, Connection>()
 
-  const open = (id: SessionId) =>
-    Effect.gen(function* () {
-      const connection: Connection = { listeners: new Set(), scope: yield* Scope.make(), isUp: false }
-      connections.set(id, connection)
-      yield* keepOpen(source, id, connection).pipe(
-        Effect.interruptible,
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            if (connections.get(id) === connection) connections.delete(id)
-            if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause))
-              for (const listener of [...connection.listeners]) listener.onFailure(exit.cause)
-          })
-        ),
-        Effect.forkIn(connection.scope)
-      )
-      return connection
-    })
+  const open = (id: SessionId, connection: Connection) =>
+    keepOpen(source, id, connection).pipe(
+      Effect.interruptible,
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          if (connections.get(id) === connection) connections.delete(id)
+          if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause))
+            for (const listener of [...connection.listeners]) listener.onFailure(exit.cause)
+        })
+      ),
+      Effect.forkIn(connection.scope)
+    )
 
   const leave = (id: SessionId, connection: Connection, listener: Listener) =>
     Effect.suspend(() => {
@@ -132,11 +127,15 @@ export const make = (source: Source) => {
     /** Tells a listener what happens in a session until the scope closes. */
     listen: (id: SessionId, listener: Listener) =>
       Effect.acquireRelease(
-        Effect.gen(function* () {
-          const connection = connections.get(id) ?? (yield* open(id))
+        Effect.flatMap(Scope.make(), (scope) => {
+          const known = connections.get(id)
+          const connection: Connection = known ?? { listeners: new Set(), scope, isUp: false }
+          // Before it is opened: it may fail at once.
           connection.listeners.add(listener)
           if (connection.isUp) listener.onEvent({ _tag: "Connected" }, 0)
-          return connection
+          if (known !== undefined) return Effect.succeed(connection)
+          connections.set(id, connection)
+          return Effect.as(open(id, connection), connection)
         }),
         (connection) => leave(id, connection, listener)
       )

@@ -58,7 +58,7 @@ export const run = <A, E>(effects: ReadonlyArray<Effect.Effect<A, E>>): Effect.E
       yield* idle
       for (const one of left) {
         one.idleFor = one.clock.next() ? 0 : one.idleFor + 1
-        if (one.idleFor > 1000) return yield* Effect.dieMessage("something waits for ever")
+        if (one.idleFor > 1000) return yield* Effect.dieMessage(`number ${running.indexOf(one)} waits for ever`)
       }
     }
     return yield* Effect.forEach(running, ({ fiber }) => Fiber.join(fiber))
