@@ -12,7 +12,7 @@ import { generations, ModelBackend, type Script } from "./ModelBackend.ts"
 import { audit, type Scenario, scenario } from "./simulate.ts"
 import * as VirtualClock from "./VirtualClock.ts"
 
-const isLong = process.env["MIX_TEST_LONG"] !== undefined
+const isLong = process.env.MIX_TEST_LONG !== undefined
 
 const text = "What is it?"
 
@@ -77,8 +77,8 @@ describe("ask", () => {
           }
         }
         assert.deepStrictEqual(wrong.slice(0, 3), [])
-        assert.isAbove(tags["Answer"] ?? 0, count / 3)
-        assert.isAbove(tags["AgentFailed"] ?? 0, count / 10)
+        assert.isAbove(tags.Answer ?? 0, count / 3)
+        assert.isAbove(tags.AgentFailed ?? 0, count / 10)
       }),
     isLong ? 3_600_000 : 120_000
   )

@@ -187,7 +187,7 @@ describe("events", () => {
       FastCheck.property(FastCheck.array(FastCheck.record({ event: names, data })), (frames) => {
         for (const event of decode(frames)) assert.isTrue(isEvent(event))
       }),
-      { numRuns: process.env["MIX_TEST_LONG"] === undefined ? 500 : 20_000 }
+      { numRuns: process.env.MIX_TEST_LONG === undefined ? 500 : 20_000 }
     )
   })
 

@@ -91,7 +91,7 @@ export const scenario = (seed: number): Scenario => {
  * tell them apart in every case.
  */
 const mixed = (model: ModelBackend): ReadonlyArray<Run> => {
-  const place = (run: Run, at: number) => model.rows.findIndex((row) => row === run.rows.at(at))
+  const place = (run: Run, at: number) => model.rows.indexOf(run.rows.at(at) as (typeof model.rows)[number])
   const group = new Set(model.own ? [model.own] : [])
   for (const run of [...model.runs, ...model.runs])
     if ([...group].some((one) => place(run, 0) < place(one, -1) && place(run, -1) > place(one, 0))) group.add(run)

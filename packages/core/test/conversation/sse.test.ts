@@ -8,7 +8,7 @@ const parse = (pieces: ReadonlyArray<string>, limit?: number) => {
   return pieces.flatMap((piece) => parser.push(piece))
 }
 
-const isLong = process.env["MIX_TEST_LONG"] !== undefined
+const isLong = process.env.MIX_TEST_LONG !== undefined
 
 const cut = (text: string, ...at: ReadonlyArray<number>) =>
   [0, ...at].map((from, index) => text.slice(from, at[index] ?? text.length))
@@ -103,7 +103,7 @@ describe("sse", () => {
   })
 
   it("stops at a frame that is too long, and keeps those before it", () => {
-    for (const endless of ["data: " + "x".repeat(100), "data: x\n".repeat(20), ": x\n".repeat(40)]) {
+    for (const endless of [`data: ${"x".repeat(100)}`, "data: x\n".repeat(20), ": x\n".repeat(40)]) {
       const parser = Sse.make(64)
       assert.deepStrictEqual(parser.push(`data: a\n\n${endless}`), [{ event: "message", data: "a" }])
       assert.isTrue(parser.tooLarge())

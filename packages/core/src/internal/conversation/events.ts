@@ -106,7 +106,7 @@ export const make = (sessionId: string, seconds: (count: number) => NonNullable<
         case "tool_execution_start":
           return call("toolCallId", "running", text("toolName"))
         case "tool_execution_complete":
-          return call("toolCallId", fields["success"] === false ? "failed" : "completed", text("toolName"))
+          return call("toolCallId", fields.success === false ? "failed" : "completed", text("toolName"))
         case "permission":
           return {
             _tag: "PermissionRequested",
@@ -115,7 +115,7 @@ export const make = (sessionId: string, seconds: (count: number) => NonNullable<
             description: text("description"),
             action: text("action"),
             path: text("path"),
-            params: fields["params"]
+            params: fields.params
           }
         case "complete": {
           const content = text("content")
@@ -133,7 +133,7 @@ export const make = (sessionId: string, seconds: (count: number) => NonNullable<
           return other
       }
     }
-    const foreign = typeof fields["sessionId"] === "string" && fields["sessionId"] !== sessionId
+    const foreign = typeof fields.sessionId === "string" && fields.sessionId !== sessionId
     const result = foreign && event !== "connected" ? other : sessionEvent()
     return mangled ? other : result
   }
