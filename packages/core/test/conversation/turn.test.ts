@@ -162,7 +162,7 @@ describe("turn", () => {
           assert.strictEqual(rules.read(written)._tag, "Done")
         }
       ),
-      { numRuns: process.env.MIX_TEST_LONG === undefined ? 1000 : 100_000 }
+      { numRuns: process.env.MIX_TEST_LONG === undefined ? 150 : 100_000 }
     )
   })
 })
