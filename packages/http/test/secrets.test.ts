@@ -1,13 +1,24 @@
 /** 14 Credentials, message texts and replies show nowhere, whatever an engine throws and a server repeats. */
 
 import { assert, it } from "@effect/vitest"
-import type { MixError, Service } from "@mix-effect/core"
+import { type MixError, type Service, SessionsService } from "@mix-effect/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { SessionsHttp } from "../src/index.ts"
 import * as renderings from "./renderings.ts"
-import { type Answer, json, jsonType, noJitter, row, scripted, sessionId, withService } from "./scripted.ts"
+import {
+  type Answer,
+  environment,
+  json,
+  jsonType,
+  noJitter,
+  row,
+  scripted,
+  sessionId,
+  withService
+} from "./scripted.ts"
 
 /** The part of each secret that no escaping changes. */
 const marks = ["canary-token-a1", "canary-header-b2", "canary-text-c3", "canary-basic-d4"]
@@ -134,4 +145,25 @@ it.effect(
       console.log(`secrets: ${failures} errors, ${searched} renderings searched for ${marks.length} secrets, 0 hits`)
     }),
   120_000
+)
+
+it.effect("14 what a session is made with shows in no error, whole or in part", () =>
+  Effect.gen(function* () {
+    const customSystemPrompt = 'Answer "in rhyme", whatever happens'
+    const cdpUrl = "wss://browser.example/devtools?token=canary-cdp-e5"
+    const message = `no session with ${JSON.stringify({ customSystemPrompt, cdpUrl })}, no token=canary-cdp-e5 and no ${token}`
+    const server = scripted(json({ error: { code: 400, message } }, { status: 400 }))
+    const error = yield* Effect.flatMap(SessionsService, (sessions) =>
+      sessions.create({ title: "New", customSystemPrompt, browserMode: "remote-cdp-websocket", cdpUrl })
+    ).pipe(
+      Effect.provide(SessionsHttp.layer(options)),
+      Effect.provide(server.layer),
+      Effect.provide(environment()),
+      Effect.flip
+    )
+    assert.strictEqual(error._tag, "BadRequest")
+    assert.include(error.message, "no session with")
+    const rendered = JSON.stringify(error) + error.message
+    for (const secret of ["in rhyme", "browser.example", "canary-cdp-e5", token]) assert.notInclude(rendered, secret)
+  })
 )
