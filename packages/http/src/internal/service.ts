@@ -20,7 +20,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { Engine, Platform, Progress } from "../Engine.ts"
+import type { Engine, Platform } from "../Engine.ts"
 import * as MixConfig from "../MixConfig.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 import * as Reply from "./reply.ts"
@@ -85,8 +85,7 @@ export const make = <R>(
       const scrub = call.message === undefined ? scrubCredentials : Scrub.make(credentials, call.message)
 
       const attemptWithin = (deadline: Duration.Duration) => (number: number, remaining: Duration.Duration) =>
-        telemetry.attempt(target, number, ({ elapsed, onStatus, span }) => {
-          const progress: Progress = { phase: "unknown" }
+        telemetry.attempt(target, number, ({ elapsed, observe, progress, span }) => {
           const whole = isRead && Duration.lessThan(config.requestTimeout, remaining)
           const limit = whole ? config.requestTimeout : remaining
           const headers =
@@ -111,8 +110,7 @@ export const make = <R>(
                 Effect.fail(orTimeout(Transport.fromRequestError(operation, address, progress, error))),
               onSuccess: (reply) => {
                 if (reply.status === 0) return Effect.fail(Transport.hidden(operation, address))
-                onStatus(reply.status)
-                return Reply.read(reply, {
+                return Reply.read(observe(reply), {
                   ...call,
                   scrub,
                   maxBytes: config.maxResponseBytes,
