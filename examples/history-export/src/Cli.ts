@@ -28,7 +28,7 @@ const write = <E, R>(
 }
 
 const listSession = (flags: Flags.Flags, id: string) =>
-  write(flags, Render.sessionLine, (_, limit) => Pages.session(SessionId.make(id), limit))
+  write(flags, Render.sessionLine, (_, limit) => Pages.session(SessionId.make(id), limit, Flags.unreadableOf(flags)))
 
 const streamHistory = (flags: Flags.Flags) =>
   write(flags, Render.historyLine, (from, limit) =>
@@ -36,7 +36,8 @@ const streamHistory = (flags: Flags.Flags) =>
       pageSize: Option.getOrElse(flags.pageSize, () => 100),
       prefetch: Option.getOrElse(flags.prefetch, () => 0),
       limit,
-      from
+      from,
+      unreadable: Flags.unreadableOf(flags)
     })
   )
 

@@ -53,6 +53,9 @@ export const config = {
     Options.withDescription("How many pages to ask for ahead, from 0 to 64. Default: 0."),
     Options.optional
   ),
+  skipUnreadable: Options.boolean("skip-unreadable").pipe(
+    Options.withDescription("Leave out messages that cannot be read, with a warning for each, instead of failing.")
+  ),
   session: Options.text("session").pipe(
     Options.withPseudoName("ID"),
     Options.withDescription("List this session, oldest message first, instead of the history."),
@@ -85,7 +88,7 @@ export const objection = (flags: Flags): string | undefined => {
   }
   if (Option.isSome(flags.send)) {
     if (flags.text.length === 0) return "--send needs a text: --send ID TEXT"
-    return given("limit", "out", "pageSize", "prefetch", "session") || ownsFile
+    return given("limit", "out", "pageSize", "prefetch", "session") || ownsFile || flags.skipUnreadable
       ? "--send goes with --server only"
       : undefined
   }
@@ -96,6 +99,9 @@ export const objection = (flags: Flags): string | undefined => {
   }
   return undefined
 }
+
+/** What to do about messages that cannot be read. */
+export const unreadableOf = ({ skipUnreadable }: Flags) => (skipUnreadable ? "skip" : "fail")
 
 /** What to do when the file is there already. */
 export const modeOf = ({ force, resume }: Flags): Mode => (resume ? "resume" : force ? "replace" : "refuse")

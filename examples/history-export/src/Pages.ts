@@ -1,5 +1,11 @@
 /** What is exported, page by page: the history, or one session. */
-import { type BackendMessage, type HistoryCursor, MessagesService, type SessionId } from "@mix-effect/core"
+import {
+  type BackendMessage,
+  type HistoryCursor,
+  MessagesService,
+  type SessionId,
+  type Unreadable
+} from "@mix-effect/core"
 import { RetryPolicy } from "@mix-effect/http"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -38,9 +44,10 @@ export interface HistoryOptions {
   /** How many messages at most. */
   readonly limit: number
   readonly from: Option.Option<HistoryCursor>
+  readonly unreadable: Unreadable
 }
 
-export const history = ({ from, limit, pageSize, prefetch }: HistoryOptions) =>
+export const history = ({ from, limit, pageSize, prefetch, unreadable }: HistoryOptions) =>
   Stream.unwrap(
     Effect.gen(function* () {
       const messages = yield* MessagesService
@@ -52,6 +59,7 @@ export const history = ({ from, limit, pageSize, prefetch }: HistoryOptions) =>
         .streamHistoryPages({
           pageSize: Math.max(1, Math.min(pageSize, limit)),
           prefetch,
+          unreadable,
           from: Option.getOrUndefined(from)
         })
         .pipe(
@@ -64,8 +72,8 @@ export const history = ({ from, limit, pageSize, prefetch }: HistoryOptions) =>
     take(limit)
   )
 
-export const session = (id: SessionId, limit: number) =>
-  Stream.fromEffect(Effect.flatMap(MessagesService, (messages) => messages.listSession({ id }))).pipe(
+export const session = (id: SessionId, limit: number, unreadable: Unreadable) =>
+  Stream.fromEffect(Effect.flatMap(MessagesService, (messages) => messages.listSession({ id, unreadable }))).pipe(
     Stream.map((messages): Page => ({ messages, cursor: Option.none() })),
     take(limit)
   )

@@ -2,6 +2,7 @@
 import { constants } from "node:os"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { printable } from "@mix-effect/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -12,7 +13,10 @@ import * as Output from "./Output.ts"
 /** Stdout is for messages: what the SDK logs goes to stderr. */
 const logger = Logger.replace(
   Logger.defaultLogger,
-  Logger.make(({ logLevel, message }) => console.error(`${logLevel.label}: ${message}`))
+  Logger.make(({ annotations, logLevel, message }) => {
+    const notes = [...annotations].map(([name, value]) => ` ${name}=${value}`)
+    console.error(printable(`${logLevel.label}: ${message}${notes.join("")}`))
+  })
 )
 
 /** Both signals interrupt the program alike; the exit code tells them apart. */

@@ -7,6 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { BackendMessage, MessageId, SessionId } from "@mix-effect/core"
 import * as MixServer from "@mix-effect/testing/MixServer"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -92,11 +93,30 @@ describe("to the screen", () => {
     Effect.gen(function* () {
       const { targets, tool } = yield* setup()
       const one = yield* tool(["--page-size", "1000"])
-      assert.deepStrictEqual(yield* targets, [`${history}?limit=1000&offset=0`, `${history}?limit=1000&offset=246`])
+      assert.deepStrictEqual(yield* targets, [
+        `${history}?limit=1000&offset=0`,
+        `${history}?limit=2&offset=250`,
+        `${history}?limit=1000&offset=246`
+      ])
       const other = yield* tool(["--page-size", "20", "--prefetch", "5"])
       assert.strictEqual(other.stdout, one.stdout)
       assert.match(other.stderr, /^250 messages, 13 pages/)
     })
+  )
+
+  test(
+    "--skip-unreadable leaves out what the server cannot read",
+    Effect.gen(function* () {
+      const { server, tool } = yield* setup({ seed: {} })
+      for (const text of ["one", "two", "three"]) yield* server.append({ sessionId: "s", text })
+      yield* server.append({ sessionId: "s", text: "bad", unreadable: "voice" })
+      for (const text of ["four", "five"]) yield* server.append({ sessionId: "s", text })
+      assert.strictEqual((yield* tool([])).code, 1)
+      const { code, stdout } = yield* tool(["--skip-unreadable"])
+      assert.strictEqual(code, 0)
+      const words = stdout.match(/one|two|three|four|five|bad/g) ?? []
+      assert.deepStrictEqual(words.sort(), ["five", "four", "one", "three", "two"])
+    }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
 
   test(

@@ -51,6 +51,12 @@ export interface Progress {
    * Say `connect` only where that is certain: a `send` that fails then is made again.
    */
   phase: "unknown" | "connect" | "headers" | "body"
+  /**
+   * Whether the request is the first on its connection, where the engine knows. It is for the log only.
+   *
+   * @since 0.2.0
+   */
+  connection?: "new" | "reused"
 }
 
 /**
@@ -171,6 +177,15 @@ export const fetchReadOptions = (): { readonly cache?: "no-store" } => {
     return {}
   }
 }
+
+/**
+ * Whether the body of a `send` over `fetch` has to be a stream. Deno sends a request again, unasked, if the server closes a kept
+ * connection instead of a reply. It cannot send a stream again.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const fetchRepeats = (): boolean => "Deno" in globalThis
 
 /**
  * What a platform knows that others do not, such as a browser that is offline.

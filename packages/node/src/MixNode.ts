@@ -79,7 +79,9 @@ const makeEngine = (config: MixConfig.MixConfig, dispatcher: Dispatcher | undefi
     if (dispatcher === undefined) {
       const proxy = yield* Proxy.choose(config.url, readVariable)
       if (proxy !== undefined) yield* MixConfig.warnOfPlainText(config, new URL(proxy.origin))
-      return UndiciEngine.make(yield* ownDispatcher(proxy), proxy)
+      const own = yield* ownDispatcher(proxy)
+      // Tunnels say nothing of their connections.
+      return UndiciEngine.make(own, proxy, own instanceof Agent ? UndiciEngine.watchConnections(own) : undefined)
     }
     if (!isDispatcher(dispatcher)) {
       return yield* Effect.fail(ConfigError.InvalidData(["dispatcher"], "must be a dispatcher of undici 7"))

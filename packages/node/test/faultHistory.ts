@@ -1,8 +1,9 @@
 /** H: the history as a stream, while the list changes or the server pages badly. */
-import { HistoryCursor } from "@mix-effect/core"
+import { type BackendMessage, HistoryCursor } from "@mix-effect/core"
 import { FaultServer } from "@mix-effect/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import {
@@ -18,8 +19,8 @@ import {
 } from "./faultRow.ts"
 
 interface Quirks {
-  /** The longest page. */
-  readonly clamp?: number
+  /** The longest page, or that of the request of this number. */
+  readonly clamp?: number | ((index: number) => number)
   /** Rows that every page has beyond its limit. */
   readonly extra?: number
   readonly ignoresOffset?: boolean
@@ -43,7 +44,9 @@ const history = (count: number, quirks: Quirks = {}): Where => ({
       index += 1
       quirks.before?.(index, list)
       const { searchParams } = new URL(target, "http://h")
-      const limit = Math.min(Number(searchParams.get("limit") ?? 50), quirks.clamp ?? Number.POSITIVE_INFINITY)
+      const { clamp = Number.POSITIVE_INFINITY } = quirks
+      const longest = typeof clamp === "number" ? clamp : clamp(index)
+      const limit = Math.min(Number(searchParams.get("limit") ?? 50), longest)
       const from = quirks.ignoresOffset === true ? 0 : Number(searchParams.get("offset") ?? 0)
       const to = quirks.ignoresLimit === true ? list.length : from + limit + (quirks.extra ?? 0)
       return quirks.instead?.(index) ?? FaultServer.json(list.slice(from, to).map(toRow))
@@ -230,7 +233,7 @@ const walks: ReadonlyArray<Row> = [
     126,
     "the third page fails for good with 503",
     history(30, {
-      instead: (index) => (index >= 2 ? FaultServer.status(503) : undefined)
+      instead: (index) => (index >= 2 ? FaultServer.json({}, { status: 503 }) : undefined)
     }),
     cursored({ tag: "ServerError", fields: { attempts: 4, operation: "getHistory" }, requests: 2 + 4 }),
     by5
@@ -239,7 +242,7 @@ const walks: ReadonlyArray<Row> = [
     126,
     "the third page is 404",
     history(30, {
-      instead: (index) => (index >= 2 ? FaultServer.status(404) : undefined)
+      instead: (index) => (index >= 2 ? FaultServer.json({}, { status: 404 }) : undefined)
     }),
     cursored({ tag: "NotFound", fields: { attempts: 1 }, requests: 3 }),
     by5
@@ -248,7 +251,7 @@ const walks: ReadonlyArray<Row> = [
     126,
     "each page fails once",
     history(30, {
-      instead: (index) => (index % 2 === 0 ? FaultServer.status(503) : undefined)
+      instead: (index) => (index % 2 === 0 ? FaultServer.json({}, { status: 503 }) : undefined)
     }),
     all(30),
     by5
@@ -324,7 +327,132 @@ const walks: ReadonlyArray<Row> = [
   )
 ]
 
-export const historyRows: ReadonlyArray<Row> = walks
+const idsOfStream = <E>(stream: Stream.Stream<BackendMessage, E>) =>
+  Effect.map(Stream.runCollect(stream), (messages) => [...messages].map(({ id }): string => id))
+
+const CursorText = Schema.parseJson(HistoryCursor)
+const encodeCursor = (cursor: HistoryCursor) => Effect.orDie(Schema.encode(CursorText)(cursor))
+const decodeCursor = (json: string) => Effect.orDie(Schema.decode(CursorText)(json))
+
+/** Messages of the newest second come to stand behind those that it has: here behind the first row. */
+const arrive = (count: number) => (list: Array<string>) => {
+  list.splice(1, 0, ...names(count, "new"))
+}
+
+const atHead = (count: number) => (list: Array<string>) => {
+  list.unshift(...names(count, "new"))
+}
+
+/** Faults of part J that concern walks. */
+const found: ReadonlyArray<Row> = [
+  row(
+    152,
+    "a cap that moves",
+    history(300, { clamp: (index) => [1000, 7, 2, 50, 3, 20][index % 6] as number }),
+    all(300),
+    {
+      call: streamHistory({ pageSize: 100 })
+    }
+  ),
+  row(153, "3,000 arrive between two pages", history(40, { before: at(2, atHead(3000)) }), survivors(names(40)), by5),
+  row(
+    153,
+    "3,000 arrive in the newest second",
+    history(40, { before: at(2, arrive(3000)) }),
+    survivors(names(40)),
+    by5
+  ),
+  row(
+    153,
+    "3,000 arrive between stop and resume",
+    history(40, { before: at(2, atHead(3000)) }),
+    survivors(names(40)),
+    ofWhat("two pages, and the rest from the cursor's JSON", (messages) =>
+      Effect.gen(function* () {
+        const pages = [
+          ...(yield* Stream.runCollect(messages.streamHistoryPages({ pageSize: 5, maxPages: 9 }).pipe(Stream.take(2))))
+        ]
+        const json = yield* encodeCursor((pages[1] as (typeof pages)[number]).cursor)
+        const from = yield* decodeCursor(json)
+        const read = pages.flatMap((page) => page.messages.map(({ id }): string => id))
+        return [...read, ...(yield* idsOfStream(messages.streamHistory({ from, pageSize: 5 })))]
+      })
+    )
+  ),
+  row(
+    154,
+    "3,000 of one second behind a known one",
+    history(5, { before: at(5, arrive(3000)) }),
+    {
+      also: [
+        "each once",
+        (observed) => new Set(idsOf(observed)).size === 3000 && idsOf(observed).every((id) => id.startsWith("new"))
+      ]
+    },
+    ofWhat("followHistory, the first 3,000", (messages) =>
+      idsOfStream(messages.followHistory({ schedule: Schedule.spaced("20 millis") }).pipe(Stream.take(3000)))
+    )
+  ),
+  row(
+    155,
+    "a walk that fails on its first page",
+    history(5, { instead: () => FaultServer.json({}, { status: 404 }) }),
+    {
+      tag: "NotFound",
+      also: [
+        "no cursor",
+        ({ exit }) =>
+          Exit.isFailure(exit) && exit.cause._tag === "Fail" && fieldOf(exit.cause.error, "cursor") === undefined
+      ]
+    },
+    by5
+  ),
+  row(
+    155,
+    "mark, export, follow, in one second",
+    history(12, { before: at(6, (list) => list.push("new0", "new1")) }),
+    {
+      also: [
+        "nothing is missed",
+        (observed) => [...names(12), "new0", "new1"].every((id) => idsOf(observed).includes(id))
+      ]
+    },
+    ofWhat("currentCursor, streamHistory, followHistory", (messages) =>
+      Effect.gen(function* () {
+        const from = yield* messages.currentCursor()
+        const exported = yield* idsOfStream(messages.streamHistory({ pageSize: 5 }))
+        const more = messages.followHistory({ from, schedule: Schedule.spaced("20 millis") }).pipe(Stream.take(2))
+        return [...exported, ...(yield* idsOfStream(more))]
+      })
+    )
+  ),
+  row(
+    156,
+    "an arrival in the newest second, under strict",
+    history(20, { before: at(1, arrive(2)) }),
+    survivors(names(20)),
+    {
+      call: streamHistory({ pageSize: 5, strict: true })
+    }
+  ),
+  row(
+    157,
+    "sessions deleted before pages of 1,000",
+    history(8000, { before: (index, list) => void (index > 0 && list.splice(0, 100)) }),
+    { also: ["at most 20 requests", ({ requests }) => requests <= 20] },
+    { call: streamHistory({ pageSize: 1000 }) }
+  ),
+  row(
+    161,
+    "a server that is down, with prefetch",
+    { script: () => () => FaultServer.json({}, { status: 503 }) },
+    { tag: "ServerError", fields: { attempts: 4 }, requests: 4 },
+    { call: streamHistory({ pageSize: 5, prefetch: 4 }) }
+  ),
+  row(170, "130,000 rows in one page", history(130_000, { ignoresLimit: true }), all(130_000), by5)
+]
+
+export const historyRows: ReadonlyArray<Row> = [...walks, ...found]
 
 export const historyAbsent: ReadonlyArray<Absent> = [
   {

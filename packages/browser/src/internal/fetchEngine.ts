@@ -163,7 +163,11 @@ const engineOf =
       try {
         const init = { ...(isRead && reads), ...every }
         const all = { ...(init.headers && Object.fromEntries(new Headers(init.headers))), ...headers }
-        const options = { ...init, method, headers: all, body, redirect: "manual", signal } as const
+        const sent =
+          body !== null && Engine.fetchRepeats()
+            ? { body: new Blob([body]).stream(), duplex: "half" as const }
+            : { body }
+        const options = { ...init, method, headers: all, ...sent, redirect: "manual", signal } as const
         // Looked up for each request, since instrumentation replaces it.
         const response: unknown = (fetch ?? globalThis.fetch)(url, options)
         // What is wrong with a reply is no failure of `fetch`.

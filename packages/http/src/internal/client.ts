@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type { Engine, Platform, Progress, Reply, Request } from "../Engine.ts"
+import type { Engine, Platform, Reply, Request } from "../Engine.ts"
 import * as MixConfig from "../MixConfig.ts"
 import * as RetryPolicy from "../RetryPolicy.ts"
 import type { Reading } from "./reply.ts"
@@ -82,8 +82,7 @@ export const make = <R>(
           : Scrub.make(secret === undefined ? credentials : [...credentials, secret], message)
 
       const attemptWithin = (deadline: Duration.Duration) => (number: number, remaining: Duration.Duration) =>
-        telemetry.attempt(target, number, ({ elapsed, onStatus, span }) => {
-          const progress: Progress = { phase: "unknown" }
+        telemetry.attempt(target, number, ({ elapsed, observe, progress, span }) => {
           const whole = !isSlow && Duration.lessThan(config.requestTimeout, remaining)
           const limit = whole ? config.requestTimeout : remaining
           const headers =
@@ -110,8 +109,7 @@ export const make = <R>(
                 ),
               onSuccess: (reply): Effect.Effect<A, GetHistoryError | E> => {
                 if (reply.status === 0) return Effect.fail(Transport.hidden(operation, address))
-                onStatus(reply.status)
-                return call.read(reply, {
+                return call.read(observe(reply), {
                   operation,
                   scrub,
                   keep,

@@ -17,6 +17,7 @@ import {
   failure,
   fetchFailure,
   fetchReadOptions,
+  fetchRepeats,
   type Request
 } from "../Engine.ts"
 import { until } from "./timeLimit.ts"
@@ -63,10 +64,18 @@ const given = (signal: AbortSignal) =>
 const requestInitOf = (context: Context.Context<never>): RequestInit =>
   Context.getOrElse(context as Context.Context<FetchHttpClient.RequestInit>, FetchHttpClient.RequestInit, () => ({}))
 
+const toBody = (body: string): HttpBody.HttpBody =>
+  fetchRepeats()
+    ? HttpBody.stream(
+        Stream.sync(() => encoder.encode(body)),
+        "application/json"
+      )
+    : HttpBody.raw(body)
+
 const toPlatform = ({ body, headers, method, url }: Request) =>
   HttpClientRequest.make(method)(url, {
     headers,
-    ...(body !== undefined && { body: HttpBody.raw(body) })
+    ...(body !== undefined && { body: toBody(body) })
   } as HttpClientRequest.Options.NoUrl)
 
 /**

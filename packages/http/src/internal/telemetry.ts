@@ -1,17 +1,20 @@
 /**
- * Spans and metrics, by OpenTelemetry's conventions for HTTP clients where there are any. None holds a header or a body.
+ * Spans, metrics and log lines, by OpenTelemetry's conventions for HTTP clients where there are any. None holds a header or a
+ * body.
  */
 import type { MixError, Operation } from "@mix-effect/core"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
-import type { Request } from "../Engine.ts"
+import type { Progress, Reply, Request } from "../Engine.ts"
 import * as Span from "./span.ts"
 
 /** Seconds; the bucket boundaries that OpenTelemetry advises. */
@@ -44,12 +47,27 @@ export interface Target {
 export interface Attempt {
   readonly span: Tracer.Span | undefined
   readonly elapsed: () => Duration.Duration
-  readonly onStatus: (status: number) => void
+  /** For the engine to keep up to date. */
+  readonly progress: Progress
+  /** Notes the status of a reply. Of the reply that it gives, it notes the length of the body as well. */
+  readonly observe: (reply: Reply) => Reply
 }
 
 /** By what an attempt that failed is known. */
 const errorType = (error: MixError, status: number | undefined): string =>
   status !== undefined && status >= 400 ? String(status) : error._tag
+
+/** Logs without harm to the call: Effect makes a defect of what a logger throws. */
+const log = (write: Effect.Effect<void>, annotations: Readonly<Record<string, unknown>>): Effect.Effect<void> =>
+  Effect.catchAllDefect(Effect.annotateLogs(write, annotations), () => Effect.void)
+
+/** Does nothing, not even make the annotations, unless Trace lines are wanted. */
+const logTrace = (message: string, annotations: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) =>
+    LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Trace)
+      ? Effect.void
+      : log(Effect.logTrace(message), annotations())
+  )
 
 /** What is recorded of the calls of one layer. Spans are `needed` where requests carry their ids. */
 export const make = (server: { readonly address: string; readonly port: number }, needed: boolean) => {
@@ -79,7 +97,7 @@ export const make = (server: { readonly address: string; readonly port: number }
         (span) => (span === undefined ? effect : Effect.withParentSpan(effect, span))
       ),
 
-    /** One span and one measurement for an attempt, which tells the status as soon as it knows it. */
+    /** One span, one measurement and one Trace line for an attempt. */
     attempt: <A, E extends MixError>(
       { method, route, url }: Target,
       number: number,
@@ -99,7 +117,9 @@ export const make = (server: { readonly address: string; readonly port: number }
         Effect.clockWith((clock) => {
           const start = clock.unsafeCurrentTimeNanos()
           const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
+          const progress: Progress = { phase: "unknown" }
           let status: number | undefined
+          let bytes: number | undefined
           const finish = (exit: Exit.Exit<A, E>) => {
             const failure = Exit.isSuccess(exit) ? undefined : Cause.failureOption(exit.cause)
             const outcome = {
@@ -109,12 +129,34 @@ export const make = (server: { readonly address: string; readonly port: number }
               })
             }
             if (span !== undefined) Span.annotate(span, outcome)
-            return Metric.update(durationOf(method, outcome), Duration.toSeconds(elapsed()))
+            const took = elapsed()
+            return Effect.zipRight(
+              Metric.update(durationOf(method, outcome), Duration.toSeconds(took)),
+              logTrace(`${method} ${route}`, () => ({
+                attempt: number,
+                ...outcome,
+                ...codeOf(failure),
+                ms: Math.round(Duration.toMillis(took)),
+                ...(bytes !== undefined && { bytes }),
+                ...(progress.connection !== undefined && { connection: progress.connection })
+              }))
+            )
           }
-          const onStatus = (received: number) => {
-            status = received
+          const observe = (reply: Reply): Reply => {
+            status = reply.status
+            return {
+              status,
+              hint: reply.hint,
+              header: (name) => reply.header(name),
+              body: (maxBytes) =>
+                Effect.map(reply.body(maxBytes), (body) => {
+                  bytes = body.byteLength
+                  return body
+                }),
+              chunks: (onChunk) => reply.chunks(onChunk)
+            }
           }
-          return Effect.onExit(attempt({ span, elapsed, onStatus }), finish)
+          return Effect.onExit(attempt({ span, elapsed, progress, observe }), finish)
         })
       )
     },
@@ -124,9 +166,7 @@ export const make = (server: { readonly address: string; readonly port: number }
       const attributes = { "mix.operation": operation, "error.type": errorType(error, statusOf(error)) }
       return Effect.zipRight(
         Metric.increment(Metric.taggedWithLabels(retries, labelsOf({ ...attributes, ...common }))),
-        Effect.logDebug("A request to the Mix backend failed; trying again").pipe(
-          Effect.annotateLogs({ ...attributes, attempt, delay })
-        )
+        log(Effect.logDebug("A request to the Mix backend failed; trying again"), { ...attributes, attempt, delay })
       )
     },
 
@@ -134,5 +174,9 @@ export const make = (server: { readonly address: string; readonly port: number }
     budget: (left: number): Effect.Effect<void> => Metric.set(budgetOfLayer, left)
   }
 }
+
+/** Why a connection failed, which its tag does not say. */
+const codeOf = (failure: Option.Option<MixError> | undefined) =>
+  failure?._tag === "Some" && failure.value._tag === "ConnectionError" ? { "error.code": failure.value.code } : {}
 
 const statusOf = (error: MixError): number | undefined => ("status" in error ? error.status : undefined)

@@ -2,7 +2,7 @@
 
 import * as Engine from "@mix-effect/http/Engine"
 import * as Effect from "effect/Effect"
-import type { Dispatcher } from "undici"
+import type { Agent, Dispatcher } from "undici"
 import { Body } from "./body.ts"
 import * as ContentEncoding from "./contentEncoding.ts"
 import type { Proxy } from "./proxy.ts"
@@ -41,10 +41,30 @@ const abandoned = new Error("not wanted any more")
 const repeated = Object.assign(new Error("a message is sent once"), { code: "MESSAGE_REPEATED" })
 
 /**
+ * Tells of each request, as it starts, whether its connection is new. undici starts the first request of a connection right
+ * after it tells of the connection.
+ */
+export const watchConnections = (agent: Agent): (() => "new" | "reused") => {
+  let isNew = false
+  agent.on("connect", () => {
+    isNew = true
+    // A request that was given up meanwhile does not start.
+    queueMicrotask(() => {
+      isNew = false
+    })
+  })
+  return () => {
+    const connection = isNew ? "new" : "reused"
+    isNew = false
+    return connection
+  }
+}
+
+/**
  * The engine lives as long as its dispatcher. Requests for a proxy that forwards go to the proxy and name the whole url. A
  * proxy that opens tunnels is the dispatcher's business; here it is known for what errors say.
  */
-export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
+export const make = (dispatcher: Dispatcher, proxy?: Proxy, connectionOf?: () => "new" | "reused"): Engine.Engine => {
   const forwarder = proxy?.tunnel === false ? proxy : undefined
   const defaults = {
     "user-agent": `mix-effect/${version} node/${process.versions.node}`,
@@ -84,6 +104,7 @@ export const make = (dispatcher: Dispatcher, proxy?: Proxy): Engine.Engine => {
               if (controller !== undefined && method !== "GET") return started.abort(repeated)
               controller = started
               progress.phase = "headers"
+              if (connectionOf !== undefined) progress.connection = connectionOf()
             },
             onResponseStart(started, status, headers) {
               if (status < 200) return

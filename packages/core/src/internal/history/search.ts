@@ -16,7 +16,7 @@ export interface Search {
   readonly turn: "back" | "ahead"
   /** How far the next look goes. */
   readonly step: number
-  /** The longest step. Known rows stand together, and must not be passed over. */
+  /** The longest step where answers are cut. Known rows stand together, and must not be passed over. */
   readonly maxStep: number
   /** Whether rows were passed over. */
   readonly gaps: boolean
@@ -76,9 +76,10 @@ const again = (search: Search, maxStep: number, passes: number): Search => ({
 export const next = (search: Search, { offset }: Request, length: number, seen: Sighting | undefined): Search => {
   const sighting = (seen?.rank ?? -1) >= (search.sighting?.rank ?? 0) ? seen : search.sighting
   let { gaps, high, low, step } = search
+  let isCut = false
   const end = length === 0 ? Math.min(search.end ?? offset, offset) : search.end
   if (search.turn === "ahead") {
-    const stride = Math.max(length, step)
+    const stride = Math.max(length, Math.min(step, search.maxStep))
     if (length > 0) high = offset + stride
     gaps ||= stride > length && length > 0
   } else {
@@ -86,12 +87,13 @@ export const next = (search: Search, { offset }: Request, length: number, seen: 
     const wasPastEnd = search.end !== undefined && low >= search.end
     if (length > 0) {
       if (wasPastEnd || high < offset + length) high = offset + length
-      gaps ||= !wasPastEnd && length < low - offset
+      isCut = length < low - offset
+      gaps ||= !wasPastEnd && isCut
     }
     low = offset
     if (length === 0) step = Math.max(step, search.step) * 2
   }
-  if (length > 0) step = Math.min(2 * step, search.maxStep)
+  if (length > 0) step = Math.min(2 * step, isCut ? search.maxStep : maxLimit - behind)
   const looked: Search = { ...search, gaps, high, low, end, step, sighting }
   if (low > 0 && (search.turn === "ahead" || isPastEnd(looked))) return { ...looked, turn: "back" }
   if (!isPastEnd(looked)) return { ...looked, turn: "ahead" }

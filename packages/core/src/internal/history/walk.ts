@@ -340,7 +340,7 @@ const nothingNew = (
   if (before.step._tag === "Confirm" && isShort && before.step.last === lastId) {
     // Rows that arrived since stand before it. A server that cuts answers may have cut this one just there.
     const isStill = behind === place.position && before.step.ahead === 0
-    const isEnd = isStill || (behind >= place.position && looksLast(before, limit, rows.length))
+    const isEnd = isStill || looksLast(before, limit, rows.length)
     if (isEnd) return { _tag: "End", walk: { place, run: before }, reason: "emptyAnswer" }
   }
   const isExpected = behind === place.position || position === place.position
@@ -348,7 +348,8 @@ const nothingNew = (
     const sure = !before.restless && behind === place.position
     const growth = Math.max(0, behind - place.position)
     const isGrowing = before.idle > growingAfter && growth <= maxAhead && looksLast(before, limit, rows.length)
-    const run = { ...before, extraLimit: Math.min(maxLimit, Math.max(before.extraLimit, growth)) }
+    const margin = Math.max(before.margin, Math.ceil(1.25 * (place.position - behind)))
+    const run = { ...before, margin, extraLimit: Math.min(maxLimit, Math.max(before.extraLimit, growth)) }
     const step: Step = { _tag: "Peek", sure, last: lastId, ahead: isGrowing ? growth : 0 }
     return again({ ...place, position: behind, fromHead: false }, run, step)
   }
@@ -383,7 +384,8 @@ const lookElsewhere = (place: Place.Place, before: Run, answer: Answer<Row>): In
   const run = count({ ...before, restless: true }, { stepBacks: 1 })
   const { request: asked, rows } = answer
   // A step of half an answer shows what is before it and what is in it.
-  const step = Math.max(1, Math.floor(Math.min(rows.length < asked.limit ? rows.length : before.pageSize, 200) / 2))
+  const length = rows.length > 0 && rows.length < asked.limit ? rows.length : before.pageSize
+  const step = Math.max(1, Math.floor(Math.min(length, 200) / 2))
   const search =
     before.step._tag === "Search" ? before.step.search : Search.start(asked.offset, step, Window.size(place.recent))
   const next = Search.next(search, asked, rows.length, sightingOf(place, answer))
