@@ -90,13 +90,16 @@ const newScan = (): Scan => ({
 
 /** Reads pages from the newest row down, until one holds a settled row, or `until` says so, or the list ends. */
 const read = (getPage: GetPage, known: Known, scan: Scan, until: Effect.Effect<boolean> = Effect.succeed(false)) => {
+  const last = [...known.seenAt.keys()].at(-1)
   const take = ({ messages, stats }: HistoryPage): boolean => {
     scan.stats = stats
     for (const row of messages) {
       scan.rows.push(row)
       if (!known.seenAt.has(row.id)) continue
       scan.knownUntil = scan.rows.length
-      if (isSettled(known, row.id)) scan.settledUntil ??= scan.rows.length
+      // Behind the last known row stands what is older than all that is known, unless the whole list was known.
+      const isLast = !known.whole && row.id === last
+      if (isSettled(known, row.id) || isLast) scan.settledUntil ??= scan.rows.length
     }
     return scan.settledUntil !== undefined
   }
@@ -140,7 +143,6 @@ const poll = (getPage: GetPage, known: Known) =>
       const cursor = toCursor(known)
       return yield* new HistoryStalled({ operation: "followHistory", reason: "anchorLost", cursor, stats })
     }
-    // Behind the last known row stands what is older than all that is known, unless the whole list was known.
     const end = settledUntil ?? (known.whole ? rows.length : knownUntil)
     const fresh = rows.slice(0, end).filter((row) => !known.seenAt.has(row.id))
     return { fresh: fresh.reverse(), known: learn(known, scan, polledAt, yield* monotonicMillis) }
