@@ -82,5 +82,10 @@ export type Step = Data.TaggedEnum<{
   Fail: { readonly error: string; readonly again: string }
 }>
 
-/** Constructors of `Step`. */
+/**
+ * Constructors of `Step`. `MixAgent` exports the type alone.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
 export const Step = Data.taggedEnum<Step>()
