@@ -30,8 +30,8 @@ const unused = (name, contents) => ({
 })
 
 export default [
-  page("a page", 98_000, []),
-  page("the SDK alone in it", 21_000, peers),
+  page("a page", 105_500, []),
+  page("the SDK alone in it", 27_000, peers),
   unused("browser", 'import "@mix-effect/browser"'),
   unused("core", 'import { kindOf } from "@mix-effect/core/Mismatch"\nconsole.log(kindOf)'),
   unused("http", 'import { none } from "@mix-effect/http/RetryPolicy"\nconsole.log(none)'),

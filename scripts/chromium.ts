@@ -9,15 +9,7 @@ export const executablePath: string | undefined = process.env.CHROMIUM_PATH || i
 
 export const launchOptions = {
   ...(executablePath !== undefined && { executablePath }),
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync"
-  ]
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic"]
 }
 
 const howToInstall =

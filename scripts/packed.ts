@@ -1,10 +1,10 @@
 // Looks through the packages as they are published, and uses them as strangers do: `npm run build && npm run check:packed`.
 // publint and Are The Types Wrong judge the manifests and the types. Neither knows which files belong into a tarball, where
 // source maps lead, which Effect is served, or what a module costs that is loaded and not used: that is checked here.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
-import * as esbuild from "esbuild"
+import terser from "@rollup/plugin-terser"
 import { rollup } from "rollup"
 import semver from "semver"
 import { matrix } from "./matrix.ts"
@@ -88,27 +88,21 @@ const wrongPeers = ({ manifest: { peerDependencies } }: Tarball): ReadonlyArray<
   })
 
 /** Loads every module and uses none: each statement has to prove itself droppable, which esbuild does not try. */
-const keptUnused = async ({ folder }: Tarball): Promise<ReadonlyArray<string>> => {
+const keptUnused = async ({ folder, id }: Tarball): Promise<ReadonlyArray<string>> => {
   const modules = [...filesBelow(folder)].filter((file) => /^dist\/.*\.js$/.test(file))
+  writeFileSync(`${folder}.js`, modules.map((file) => `import "./${id}/${file}"\n`).join(""))
   const bundle = await rollup({
-    input: "all",
+    input: `${folder}.js`,
     external: /^[^./]/,
     treeshake: { moduleSideEffects: (_, external) => !external },
-    plugins: [
-      {
-        name: "all",
-        resolveId: (id) => (id === "all" ? id : null),
-        load: (id) =>
-          id === "all" ? modules.map((file) => `import ${JSON.stringify(join(folder, file))}`).join("\n") : null
-      }
-    ],
     onwarn: ({ code, message }) => {
       if (code !== "EMPTY_BUNDLE") throw new Error(message)
     }
   })
-  const { output } = await bundle.generate({ format: "es" })
-  const { code } = await esbuild.transform(output[0].code, { minify: true, treeShaking: true, format: "esm" })
-  return code.length > 1_500 ? [`${code.length} bytes stay of modules that nobody uses: ${code.slice(0, 500)}`] : []
+  // Its types say that it is CommonJS: what is imported is the function itself.
+  const minify = (terser as unknown as typeof terser.default)({ module: true, ecma: 2020 })
+  const [{ code }] = (await bundle.generate({ format: "es", plugins: [minify] })).output
+  return code.length > 500 ? [`${code.length} bytes stay of modules that nobody uses: ${code.slice(0, 500)}`] : []
 }
 
 const check = async (tarball: Tarball): Promise<ReadonlyArray<string>> => {

@@ -1,5 +1,4 @@
 // A program on all packages: one question put to a served `MixServer` through every layer, and to the one in memory.
-
 import { FetchHttpClient } from "@effect/platform"
 import { MixBrowser } from "@mix-effect/browser"
 import { type BackendMessage, MessageId, MessagesService, type MixError, SessionId } from "@mix-effect/core"

@@ -36,7 +36,7 @@ describe("pages that are asked for ahead", () => {
       const server = scripted(status(503))
       const error = yield* failure(
         withService(server, (messages) => Effect.provideService(messages.getHistory(), Prefetching, true))
-      ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All))
+      ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.Debug))
       matches(error, { _tag: "ServerError", attempts: 1 })
       assert.strictEqual(server.requests.length, 1)
       assert.deepStrictEqual(lines, [])

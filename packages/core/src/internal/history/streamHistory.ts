@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { BackendMessage } from "../../BackendMessage.ts"
 import type { HistoryPage, StreamHistoryOptions } from "../../History.ts"
+import type { HistoryStats } from "../../HistoryStats.ts"
 import {
   annotate,
   type GetHistoryError,
@@ -42,7 +43,7 @@ const counters = (["duplicatesDropped", "stepBacks", "jumps", "tiesReordered"] a
 }))
 
 /** Counts and logs what an answer made necessary. It is nearly always nothing. */
-const noteRepairs = (offset: number, before: Walk.Stats, after: Walk.Stats): Effect.Effect<void> => {
+const noteRepairs = (offset: number, before: HistoryStats, after: HistoryStats): Effect.Effect<void> => {
   const changed = counters.filter(({ kind }) => after[kind] > before[kind])
   if (changed.length === 0) return Effect.void
   return Effect.zipRight(

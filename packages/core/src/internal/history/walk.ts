@@ -16,6 +16,7 @@
  * A state has two parts. The place decides what is given, and a cursor is exactly that. The run holds guesses about the
  * server. They choose what is asked for next, and may be lost at any time.
  */
+import type { HistoryStats } from "../../HistoryStats.ts"
 import { type Answer, maxLimit, type Request, type Row } from "./page.ts"
 import * as Place from "./place.ts"
 import * as Search from "./search.ts"
@@ -47,15 +48,6 @@ const maxHeld = 8192
 
 /** How often a server may look as if it ignored `offset` without giving a new row: some alternate between pages. */
 const maxDoubts = 2
-
-export interface Stats {
-  readonly requests: number
-  readonly duplicatesDropped: number
-  readonly stepBacks: number
-  readonly jumps: number
-  readonly tiesReordered: number
-  readonly unreadable: number
-}
 
 /** What the next request is for. */
 type Step =
@@ -101,7 +93,7 @@ interface Run {
   readonly doubts: number
   /** How many requests in a row brought no new row. */
   readonly idle: number
-  readonly stats: Stats
+  readonly stats: HistoryStats
 }
 
 export interface Walk {
@@ -258,9 +250,9 @@ const again = (place: Place.Place, run: Run, step: Step = read): Interpretation<
 
 const stall = (walk: Walk, reason: StallReason): Interpretation<never> => ({ _tag: "Stalled", walk, reason })
 
-const count = (run: Run, counts: Partial<Stats>): Run => {
-  const stats: Record<keyof Stats, number> = { ...run.stats }
-  for (const [kind, more] of Object.entries(counts)) stats[kind as keyof Stats] += more
+const count = (run: Run, counts: Partial<HistoryStats>): Run => {
+  const stats: Record<keyof HistoryStats, number> = { ...run.stats }
+  for (const [kind, more] of Object.entries(counts)) stats[kind as keyof HistoryStats] += more
   return { ...run, stats }
 }
 
