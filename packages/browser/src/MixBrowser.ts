@@ -23,8 +23,9 @@
  * @since 0.1.0
  */
 import { MessagesService, type SessionsService } from "@mix-effect/core"
-import * as Engine from "@mix-effect/http/Engine"
+import type * as Engine from "@mix-effect/http/Engine"
 import * as MixConfig from "@mix-effect/http/MixConfig"
+import * as Services from "@mix-effect/http/Services"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -56,7 +57,7 @@ const client = ({ waitWhileOffline = false, ...options }: Options = {}) => {
   return [() => FetchEngine.make, options, platform] as const
 }
 
-const make = (options?: Options) => Engine.toServices(...client(options))
+const make = (options?: Options) => Services.make(...client(options))
 
 /**
  * `MessagesService` and `SessionsService` by `fetch`, with one configuration and one retry budget. A bad option is a
@@ -108,7 +109,7 @@ export const layerConfig = (
 ): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
   Layer.effectContext(Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
 
-const makeMessages = (options?: Options) => Engine.toServiceEffect(...client(options))
+const makeMessages = (options?: Options) => Services.makeMessages(...client(options))
 
 /**
  * `MessagesService` alone: a page that only reads and sends messages need not download what sessions take. Where esbuild bundles

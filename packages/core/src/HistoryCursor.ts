@@ -15,7 +15,7 @@ import * as Place from "./internal/history/place.ts"
  * @since 0.1.0
  * @category type ids
  */
-export const TypeId: unique symbol = internal.typeId as never
+export const TypeId: typeof internal.typeId = internal.typeId
 
 /**
  * @since 0.1.0

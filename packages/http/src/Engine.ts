@@ -2,20 +2,14 @@
  * What `MessagesHttp` needs of an HTTP client: one request, one reply, and the code of what went wrong.
  *
  * `MessagesHttp.layer` makes an engine of any `HttpClient`. The runtime packages have engines of their own, which cost less.
- * The one of `@mix-effect/node` also sees its connections: it knows of a `send` that failed whether anything was sent. For
- * those who write another.
+ * The engine of `@mix-effect/node` also sees its connections: when a `send` fails, it knows whether anything was sent.
+ * `Services` makes the services over an engine of yours.
  *
  * @since 0.1.0
  */
-import { MessagesService, type MixError, type Service, SessionsService } from "@mix-effect/core"
-import type * as ConfigError from "effect/ConfigError"
-import * as Context from "effect/Context"
+import type { MixError } from "@mix-effect/core"
 import * as Data from "effect/Data"
-import * as Effect from "effect/Effect"
-import * as Client from "./internal/client.ts"
-import * as Messages from "./internal/messages.ts"
-import * as Sessions from "./internal/sessions.ts"
-import type * as MixConfig from "./MixConfig.ts"
+import type * as Effect from "effect/Effect"
 import type { Policy } from "./RetryPolicy.ts"
 
 /**
@@ -199,42 +193,3 @@ export interface Platform {
   /** Adds to an error what the platform knows of it. */
   readonly explain?: <E extends MixError>(error: E) => E
 }
-
-/**
- * Makes the service over an engine, with the configuration, the retry policy and the telemetry that every layer has.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const toService = (
-  engine: Engine,
-  options?: MixConfig.Options
-): Effect.Effect<Service, ConfigError.ConfigError> => toServiceEffect(() => Effect.succeed(engine), options)
-
-/**
- * The same for an engine that depends on the configuration, such as on the server url.
- *
- * @since 0.2.0
- * @category constructors
- */
-export const toServiceEffect = <R>(
-  makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
-  options?: MixConfig.Options,
-  platform?: Platform
-): Effect.Effect<Service, ConfigError.ConfigError, R> =>
-  Effect.map(Client.make(makeEngine, options, platform), (client) => Messages.make(client))
-
-/**
- * Both services over one engine: they share the configuration, the retry budget and the telemetry.
- *
- * @since 0.2.0
- * @category constructors
- */
-export const toServices = <R>(
-  makeEngine: (config: MixConfig.MixConfig) => Effect.Effect<Engine, ConfigError.ConfigError, R>,
-  options?: MixConfig.Options,
-  platform?: Platform
-): Effect.Effect<Context.Context<MessagesService | SessionsService>, ConfigError.ConfigError, R> =>
-  Effect.map(Client.make(makeEngine, options, platform), (client) =>
-    Context.make(MessagesService, Messages.make(client)).pipe(Context.add(SessionsService, Sessions.make(client)))
-  )

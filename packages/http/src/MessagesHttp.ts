@@ -12,9 +12,9 @@ import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Engine from "./Engine.ts"
 import * as HttpClientEngine from "./internal/httpClientEngine.ts"
 import * as MixConfig from "./MixConfig.ts"
+import * as Services from "./Services.ts"
 
 /**
  * Makes the service over the `HttpClient` in the environment. The client is taken as it is, with two exceptions. Its own spans
@@ -27,7 +27,7 @@ import * as MixConfig from "./MixConfig.ts"
 export const make = (
   options?: MixConfig.Options
 ): Effect.Effect<Service, ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Effect.flatMap(HttpClientEngine.make, (engine) => Engine.toService(engine, options))
+  Services.makeMessages(() => HttpClientEngine.make, options)
 
 /**
  * What `make` makes, as a layer. A bad option is a `ConfigError` that names it, when the layer is built.

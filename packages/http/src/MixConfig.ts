@@ -252,7 +252,7 @@ const carriesCredentials = ({ headers }: MixConfig) =>
 
 /**
  * Logs a warning where credentials go over the network, or to a proxy, without encryption. Every layer calls it once for its
- * server (`Engine.toService` does). A layer that chooses a proxy calls it again with the proxy's url; that warns only if the
+ * server (`Services.make` does). A layer that chooses a proxy calls it again with the proxy's url; that warns only if the
  * server is loopback, since of any other it has warned.
  *
  * @since 0.2.0

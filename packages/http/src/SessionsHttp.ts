@@ -13,9 +13,9 @@ import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Engine from "./Engine.ts"
 import * as HttpClientEngine from "./internal/httpClientEngine.ts"
 import * as MixConfig from "./MixConfig.ts"
+import * as Services from "./Services.ts"
 
 /**
  * Makes the service over the `HttpClient` in the environment, and `MessagesService` with it: they share one configuration and
@@ -27,7 +27,7 @@ import * as MixConfig from "./MixConfig.ts"
 export const make = (
   options?: MixConfig.Options
 ): Effect.Effect<Context.Context<MessagesService | SessionsService>, ConfigError.ConfigError, HttpClient.HttpClient> =>
-  Engine.toServices(() => HttpClientEngine.make, options)
+  Services.make(() => HttpClientEngine.make, options)
 
 /**
  * What `make` makes, as a layer. A bad option is a `ConfigError` that names it, when the layer is built.

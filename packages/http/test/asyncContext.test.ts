@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
-import { Engine } from "../src/index.ts"
+import { Engine, Services } from "../src/index.ts"
 import { environment, noJitter } from "./scripted.ts"
 
 const storage = new AsyncLocalStorage<string>()
@@ -20,7 +20,9 @@ it.live("many calls that one event wakes, in a context of nobody's", () =>
     for (const answer of [Effect.succeed(reply), Effect.fail(Engine.failure({ code: "ECONNRESET" }))]) {
       const waiting: Array<() => void> = []
       const engine: Engine.Engine = () => Effect.async((resume) => void waiting.push(() => resume(answer)))
-      const messages = yield* Engine.toService(engine, { deadline: "1 second" }).pipe(Effect.provide(environment()))
+      const messages = yield* Services.makeMessages(() => Effect.succeed(engine), { deadline: "1 second" }).pipe(
+        Effect.provide(environment())
+      )
       const run = Runtime.runPromise(yield* Effect.runtime())
       const users = Array.from({ length: 20 }, (_, index) => `user ${index}`)
       const ended = users.map((user) =>

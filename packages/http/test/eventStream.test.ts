@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { Engine, type MixConfig } from "../src/index.ts"
+import { Engine, type MixConfig, Services } from "../src/index.ts"
 import { environment } from "./scripted.ts"
 
 const id = SessionId.make("s1")
@@ -44,7 +44,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 const events = (make: Engine.Engine, options?: MixConfig.Options) =>
   Stream.unwrap(
     Effect.map(
-      Engine.toServices(() => Effect.succeed(make), options),
+      Services.make(() => Effect.succeed(make), options),
       (context) =>
         Stream.provideSomeContext(
           Stream.unwrap(Effect.map(SessionsService, (sessions) => sessions.events({ id }))),

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Engine, RetryPolicy } from "../src/index.ts"
+import { type Engine, RetryPolicy, Services } from "../src/index.ts"
 import { type Answer, scripted, sessionId, withService } from "./scripted.ts"
 
 const seed = 20_260_131
@@ -172,7 +172,8 @@ it.live(
       const answers = FastCheck.sample(reply, { numRuns: runs, seed })
       let next = 0
       const server = scripted(() => answers[next] as Reply)
-      const ofEngine = yield* Engine.toService(() => Effect.sync(() => toReply(answers[next] as Reply)), {
+      const engine: Engine.Engine = () => Effect.sync(() => toReply(answers[next] as Reply))
+      const ofEngine = yield* Services.makeMessages(() => Effect.succeed(engine), {
         serverUrl: "http://localhost:8088"
       })
       yield* withService(server, (ofClient) =>

@@ -6,7 +6,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
-import { Engine, MixConfig } from "../src/index.ts"
+import { type Engine, MixConfig, Services } from "../src/index.ts"
 import { fault, json, never, noJitter, passing, row, scripted, status, withService } from "./scripted.ts"
 
 /** What is logged at a level and above. */
@@ -69,7 +69,7 @@ it.effect("what an engine knows of a connection is in the line", () =>
   Effect.gen(function* () {
     const { lines, record } = recorder(LogLevel.Trace)
     let requests = 0
-    const messages = yield* Engine.toService((_, progress) => {
+    const engine: Engine.Engine = (_, progress) => {
       progress.connection = requests++ === 0 ? "new" : "reused"
       return Effect.succeed({
         status: 200,
@@ -77,7 +77,8 @@ it.effect("what an engine knows of a connection is in the line", () =>
         body: () => Effect.succeed({ text: "[]", byteLength: 2 }),
         chunks: () => Effect.void
       })
-    })
+    }
+    const messages = yield* Services.makeMessages(() => Effect.succeed(engine))
     yield* record(Effect.repeatN(messages.getHistory(), 1))
     assert.deepStrictEqual(
       lines.map(([, , { connection }]) => connection),

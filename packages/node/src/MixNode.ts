@@ -11,8 +11,8 @@
  * @since 0.1.0
  */
 import { MessagesService, type SessionsService } from "@mix-effect/core"
-import * as Engine from "@mix-effect/http/Engine"
 import * as MixConfig from "@mix-effect/http/MixConfig"
+import * as Services from "@mix-effect/http/Services"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -92,7 +92,7 @@ const makeEngine = (config: MixConfig.MixConfig, dispatcher: Dispatcher | undefi
 const engineFor = (dispatcher: Dispatcher | undefined) => (config: MixConfig.MixConfig) =>
   makeEngine(config, dispatcher)
 
-const make = ({ dispatcher, ...options }: Options = {}) => Engine.toServices(engineFor(dispatcher), options)
+const make = ({ dispatcher, ...options }: Options = {}) => Services.make(engineFor(dispatcher), options)
 
 /**
  * `MessagesService` and `SessionsService` over connections of their own, with one configuration and one retry budget. A bad
@@ -138,8 +138,7 @@ export const layerConfig = (
 ): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
   Layer.scopedContext(Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
 
-const makeMessages = ({ dispatcher, ...options }: Options = {}) =>
-  Engine.toServiceEffect(engineFor(dispatcher), options)
+const makeMessages = ({ dispatcher, ...options }: Options = {}) => Services.makeMessages(engineFor(dispatcher), options)
 
 /**
  * `MessagesService` alone.
