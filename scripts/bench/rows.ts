@@ -38,12 +38,12 @@ const row = (n: number, bytes: number): string => {
 
 const pages = new Map<string, Buffer>()
 
-/** Serialised when it is first asked for: warming up makes the pages that are measured. */
-export const page = (bytes: number, from: number, to: number): Buffer => {
+/** Serialised when it is first asked for, so warming up makes the pages that are measured; then kept, if asked to. */
+export const page = (bytes: number, from: number, to: number, keep: boolean): Buffer => {
   const key = `${bytes} ${from} ${to}`
   const rows = () => Array.from({ length: Math.max(0, to - from) }, (_, n) => row(from + n, bytes))
   const made = pages.get(key) ?? Buffer.from(`[${rows().join(",")}]`)
-  if (pages.size < 1000) pages.set(key, made) // A million rows are read once.
+  if (keep) pages.set(key, made)
   return made
 }
 

@@ -3,7 +3,8 @@ import { BackendMessages } from "@mix-effect/core"
 import { Schema } from "effect"
 import { digest, page, type Row } from "../bench/rows.ts"
 
-const rowsOf = (bytes: number, from: number, to: number): Array<Row> => JSON.parse(page(bytes, from, to).toString())
+const rowsOf = (bytes: number, from: number, to: number): Array<Row> =>
+  JSON.parse(page(bytes, from, to, true).toString())
 
 describe("The rows of the benchmark", () => {
   for (const bytes of [300, 2000]) {

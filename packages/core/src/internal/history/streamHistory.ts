@@ -18,7 +18,7 @@ import {
 import * as Cursor from "./cursor.ts"
 import { type Fetch, fetchAhead, fetchPage, type GetPage } from "./fetch.ts"
 import * as Place from "./place.ts"
-import { isMessage, warn } from "./skipUnreadable.ts"
+import { separate, warn } from "./skipUnreadable.ts"
 import * as Walk from "./walk.ts"
 
 interface State {
@@ -77,7 +77,7 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
           switch (interpretation._tag) {
             case "Rows": {
               if (pages === maxPages) return stalled("maxPages")
-              const messages = interpretation.rows.filter(isMessage)
+              const { leftOut, messages } = separate(interpretation.rows)
               const after = { walk: interpretation.walk, pages: pages + 1 }
               const page = Arr.isNonEmptyReadonlyArray(messages)
                 ? Effect.as(
@@ -85,7 +85,6 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
                     Option.some<[HistoryPage, State]>([{ messages, cursor: Cursor.fromPlace(place), stats }, after])
                   )
                 : step(after)
-              const leftOut = interpretation.rows.filter((row) => "unreadable" in row)
               return leftOut.length === 0
                 ? page
                 : Effect.zipRight(Effect.forEach(leftOut, warn, { discard: true }), page)

@@ -268,11 +268,12 @@ const give = <A extends Row>(
   const given: Array<A> = []
   const ids: Array<string> = []
   const inPage = new Set<string>()
+  let unreadable = 0
   const add = (row: A) => {
-    if (inPage.has(row.id)) return
-    inPage.add(row.id)
+    if (inPage.size === inPage.add(row.id).size) return // It was there.
     ids.push(row.id)
     given.push(row)
+    if (row.unreadable !== undefined) unreadable++
   }
   for (const index of displaced) add(rows[index] as A)
   for (let index = last + 1; index < rows.length; index++) add(rows[index] as A)
@@ -282,7 +283,6 @@ const give = <A extends Row>(
   const shift = isFirst ? 0 : offset + last + 1 - place.position
   const isShort = rows.length < limit
   const openUntil = isHead ? answeredAt + openFor : (run.openUntil ?? answeredAt + openFor)
-  const unreadable = given.filter((row) => row.unreadable !== undefined).length
   const counted = count(run, { duplicatesDropped: candidates - given.length, unreadable })
   return {
     _tag: "Rows",

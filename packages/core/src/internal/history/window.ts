@@ -57,6 +57,8 @@ export const ids = (window: Window): ReadonlyArray<string> => {
 /** The window after more ids were given, none of which it holds. */
 export const add = (window: Window, more: ReadonlyArray<string>): Window => {
   const { log } = window
+  const end = window.end + more.length
+  if (more.length >= capacity) return { log: makeLog(more.slice(-capacity), end - capacity), end }
   const extend = log.next === window.end && log.ranks.size < slack && !more.some((id) => log.ranks.has(id))
   if (!extend) {
     const kept = ids(window)
