@@ -293,7 +293,7 @@ describe("followHistory under drift", () => {
         server.insert(3)
         for (const start of [from, undefined]) {
           const seen: Array<string> = []
-          const fiber = yield* follow(history, seen, 500, start)
+          const fiber = yield* follow(history, seen, 5000, start)
           yield* TestClock.adjust("5 seconds")
           assert.lengthOf(seen, start === undefined ? 0 : 3)
           server.insert(2)
