@@ -47,7 +47,7 @@ export const Operation = Schema.Literal(
 )
 
 /**
- * What became of the message of a failed `send`:
+ * What became of the message of a failed `send` or `ask`, or of a `create` or `cancel` that failed:
  *
  * - `notSent`: it never left. Sending it again is safe.
  * - `refused`: the server read the request and refused it; the agent saw nothing.
@@ -191,7 +191,9 @@ const line = (error: MixError, what: string, advice?: string): string => {
         ? "; the message may have reached the agent"
         : operation === "createSession"
           ? "; the session may have been created"
-          : ""
+          : operation === "cancelSession"
+            ? "; the run may have been cancelled"
+            : ""
   const tail = `${fate}${advice === undefined ? "" : `: ${clip(printable(advice), maxMessage / 2)}`}`
   return clip(printable(`${operation}: ${what}`), maxMessage - tail.length) + tail
 }
@@ -205,9 +207,9 @@ const foreignBody = (bodyKind: string | undefined) =>
   bodyKind === "html" || bodyKind === "text" ? "is the server url that of a Mix backend?" : undefined
 
 /** What would happen twice if it were repeated. */
-const isOnce = (operation: Operation) => operation === "send" || operation === "createSession" || operation === "ask"
+const isOnce = (operation: Operation) => ["send", "createSession", "cancelSession", "ask"].includes(operation)
 
-/** A failed `send` may be repeated only where the message is known not to have reached the agent. */
+/** Such an operation may be repeated only where it is known not to have been done: a second cancel would hit another run. */
 const harmless = (error: Parameters<typeof outcomeOf>[0] & { readonly operation: Operation }) =>
   !isOnce(error.operation) || ["notSent", "refused"].includes(outcomeOf(error))
 
@@ -681,12 +683,12 @@ export type GetSessionError = GetHistoryError
 export type DeleteSessionError = GetHistoryError
 
 /**
- * What cancelling the run of a session can fail with.
+ * What cancelling the run of a session can fail with. Every one says whether the run may have been cancelled.
  *
  * @since 0.2.0
  * @category models
  */
-export type CancelSessionError = GetHistoryError
+export type CancelSessionError = GetHistoryError & { readonly outcome: Outcome }
 
 /**
  * What the events of a session can fail with. `NotFound`: there is no such session.

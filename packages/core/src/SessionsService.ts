@@ -71,9 +71,12 @@ export interface Sessions {
   }) => Effect.Effect<ReadonlyArray<Session>, ListSessionsError>
   /** One session; `NotFound` if there is none. */
   readonly get: (options: { readonly id: SessionId }) => Effect.Effect<Session, GetSessionError>
-  /** Deletes a session and its messages. */
+  /** Deletes a session and its messages; `NotFound` if there is none. */
   readonly delete: (options: { readonly id: SessionId }) => Effect.Effect<void, DeleteSessionError>
-  /** Stops the agent's run in a session. Servers say yes even where nothing runs, or there is no such session. */
+  /**
+   * Stops the agent's run in a session. Servers say yes even where nothing runs, or there is no such session. It is not
+   * repeated where it may have arrived, because it would stop the next run: the error's `outcome` says so.
+   */
   readonly cancel: (options: { readonly id: SessionId }) => Effect.Effect<void, CancelSessionError>
   /**
    * What happens in a session from now on. It connects again whenever the connection drops, and says so with
@@ -100,8 +103,8 @@ export interface Sessions {
  * @since 0.2.0
  * @category models
  */
-export interface SessionsImplementation extends Pick<Sessions, "get" | "delete" | "cancel"> {
-  /** May leave the `outcome` of its errors out: it follows from what they are. */
+export interface SessionsImplementation extends Pick<Sessions, "get" | "delete"> {
+  /** May leave the `outcome` of its errors out, as `cancel` may: it follows from what they are. */
   readonly create: (newSession: NewSession) => Effect.Effect<Session, GetHistoryError>
   readonly list: (options: {
     readonly includeSubagents?: boolean | undefined
@@ -112,12 +115,22 @@ export interface SessionsImplementation extends Pick<Sessions, "get" | "delete" 
    * the transport makes. Once it is open, every end of it is a drop, and another one is asked for.
    */
   readonly events: (options: { readonly id: SessionId }) => Stream.Stream<string | SessionEvent, SessionEventsError>
+  readonly cancel: (options: { readonly id: SessionId }) => Effect.Effect<void, GetHistoryError>
   /** How far the server is with the messages of a session. */
   readonly export: (options: { readonly id: SessionId }) => Effect.Effect<SessionExport, GetHistoryError>
   readonly answerPermission: (options: {
     readonly id: string
     readonly answer: "grant" | "deny"
   }) => Effect.Effect<void, GetHistoryError>
+  /**
+   * Takes credentials, and the text of the message that was sent, out of what the server said of a run that failed. Default:
+   * it is kept as it is.
+   */
+  readonly scrub?: ((said: string, message: string) => string) | undefined
+  /** Surrounds every turn that is asked for, with a span for example. */
+  readonly around?:
+    | ((request: SendMessageRequest, turn: Effect.Effect<Answer, AskError>) => Effect.Effect<Answer, AskError>)
+    | undefined
   /**
    * The route `POST /stream/{id}/message`, for servers of September 2025, where `send` cuts the answer. Left out where no
    * such server is served.
@@ -160,12 +173,13 @@ export class SessionsService extends Context.Tag("@mix-effect/core/SessionsServi
    * @since 0.2.0
    */
   static make(implementation: SessionsImplementation, messages: Pick<Service, "listSession" | "send">): Sessions {
-    const { streamRoute } = implementation
+    const { around = (_, turn) => turn, streamRoute } = implementation
     const connections = Connection.make(implementation)
     const asks = Ask.make(
       {
         ...implementation,
         ...messages,
+        cancel: (options) => Effect.mapError(implementation.cancel(options), withOutcome),
         streamRoute: streamRoute && {
           exists: streamRoute.exists,
           send: (request) => Effect.as(Effect.mapError(streamRoute.send(request), withOutcome), undefined)
@@ -185,10 +199,7 @@ export class SessionsService extends Context.Tag("@mix-effect/core/SessionsServi
       list: (options = {}) => Effect.flatMap(params.checkList(options), implementation.list),
       get: (options) => Effect.flatMap(params.checkGet(options), implementation.get),
       delete: (options) => Effect.flatMap(params.checkDelete(options), implementation.delete),
-      cancel: (options) =>
-        Effect.flatMap(params.checkCancel(options), (checked) =>
-          Effect.zipLeft(implementation.cancel(checked), asks.noteCancel(checked.id))
-        ),
+      cancel: (options) => Effect.flatMap(params.checkCancel(options), asks.cancel),
       events: (options) =>
         Stream.unwrapScoped(
           Effect.gen(function* () {
@@ -202,13 +213,18 @@ export class SessionsService extends Context.Tag("@mix-effect/core/SessionsServi
           })
         ),
       ask: (request, options) =>
-        Effect.flatMap(checkAsk(request, options), ([checked, how]) => asks.ask(checked, how, () => {})),
+        Effect.flatMap(checkAsk(request, options), ([checked, how]) =>
+          around(
+            checked,
+            asks.ask(checked, how, () => {})
+          )
+        ),
       askStream: (request, options) =>
         Stream.unwrapScoped(
           Effect.gen(function* () {
             const [checked, how] = yield* checkAsk(request, options)
             const reader = Reader.make<Answered, AskError>()
-            yield* asks.ask(checked, how, reader.offer).pipe(
+            yield* around(checked, asks.ask(checked, how, reader.offer)).pipe(
               Effect.map((answer): Answered => ({ _tag: "Answered", answer })),
               Effect.onExit((exit) => Effect.sync(() => reader.end(Effect.mapError(exit, Option.some)))),
               Effect.forkScoped

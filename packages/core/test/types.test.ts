@@ -316,7 +316,17 @@ describe("types of SessionsService", () => {
   it("an implementation gives raw connections; a test double may leave the route of Sept 25 out", () => {
     expectTypeOf(Core.SessionsService.make).returns.toEqualTypeOf<Core.Sessions>()
     expectTypeOf<keyof Core.SessionsImplementation>().toEqualTypeOf<
-      "create" | "list" | "get" | "delete" | "cancel" | "events" | "export" | "answerPermission" | "streamRoute"
+      | "create"
+      | "list"
+      | "get"
+      | "delete"
+      | "cancel"
+      | "events"
+      | "export"
+      | "answerPermission"
+      | "scrub"
+      | "around"
+      | "streamRoute"
     >()
     expectTypeOf<Core.SessionsImplementation>().pick("streamRoute").toExtend<{ readonly streamRoute?: unknown }>()
   })

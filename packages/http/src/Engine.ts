@@ -173,8 +173,8 @@ export const fetchReadOptions = (): { readonly cache?: "no-store" } => {
 }
 
 /**
- * Whether the body of a `send` over `fetch` has to be a stream. Deno sends a request again, unasked, if the server closes a kept
- * connection instead of a reply. It cannot send a stream again.
+ * Whether every request over `fetch` but a read needs a stream as its body, an empty one too. Deno sends a request again, unasked,
+ * if the server closes a kept connection instead of a reply. It cannot send a stream again.
  *
  * @since 0.2.0
  * @category models

@@ -164,8 +164,8 @@ const engineOf =
         const init = { ...(isRead && reads), ...every }
         const all = { ...(init.headers && Object.fromEntries(new Headers(init.headers))), ...headers }
         const sent =
-          body !== null && Engine.fetchRepeats()
-            ? { body: new Blob([body]).stream(), duplex: "half" as const }
+          !isRead && Engine.fetchRepeats()
+            ? { body: new Blob([body ?? ""]).stream(), duplex: "half" as const }
             : { body }
         const options = { ...init, method, headers: all, ...sent, redirect: "manual", signal } as const
         // Looked up for each request, since instrumentation replaces it.

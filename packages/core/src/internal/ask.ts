@@ -30,6 +30,7 @@ import {
   type SessionEventsError
 } from "../MixError.ts"
 import { printable } from "../Printable.ts"
+import { RetryDelay } from "../RetryDelay.ts"
 import type { SendMessageRequest } from "../SendMessageRequest.ts"
 import type { SessionExport } from "../Session.ts"
 import type { PermissionRequested, SessionEvent } from "../SessionEvent.ts"
@@ -46,6 +47,8 @@ type OfSession<A, E> = (options: { readonly id: SessionId }) => Effect.Effect<A,
 
 /** What asking needs of the services. */
 export interface Backend {
+  /** Takes credentials and the text of a message out of what the server said. */
+  readonly scrub?: ((said: string, message: string) => string) | undefined
   readonly send: (request: SendMessageRequest) => Effect.Effect<BackendMessage | undefined, SendError>
   readonly listSession: OfSession<ReadonlyArray<BackendMessage>, ListSessionError>
   readonly export: OfSession<SessionExport, GetHistoryError>
@@ -59,25 +62,38 @@ export interface Backend {
     | undefined
 }
 
-/** Milliseconds between two looks at the export: the first, and the longest. */
+// These times, in milliseconds, are choices. None of them decides what the answer is: only finished rows do.
+
+/**
+ * Between two looks at the export: the first wait, and the longest. They decide how soon an end is seen of which no event
+ * tells.
+ */
 const pollingWhileUp = { shortest: 2000, longest: 5000 }
 const pollingWhileDown = { shortest: 1000, longest: 2000 }
 
-/** How long the message is looked for after a send of unknown outcome; twice that after an event that says it failed. */
+/**
+ * How long the message is looked for after a send of unknown outcome, and `blindTime` longer while the export cannot be read.
+ * They decide when the error of the send is given, which says `unknown`: it claims nothing of the message. Twice the first
+ * time decides when an accepted message that no row shows is given up, and only after an event that says that a run failed.
+ */
 const arrivalTime = 5000
-
-/** How much longer while the export cannot be read. */
 const blindTime = 60_000
 
-/** How long `Completed` may stay out in a session with callbacks, before the rows are taken as they are. */
-const callbackTime = 60_000
-
-/** How long the event that says why a run ended may come after its last row. */
+/** How long the event that says why a run ended may come after its last row. It decides whether `reason` is `unknown`. */
 const reasonTime = 1000
 
-/** How long an interrupted ask waits for its message to arrive before it cancels the run, and how long it takes in all. */
+/**
+ * How long an interrupted ask looks for its message before it leaves it alone, and how long it takes in all. They decide
+ * whether the run is cancelled, and how long the interruption waits.
+ */
 const overtakingTime = 3000
 const cancelTime = 5000
+
+/** Between two openings of a stream that cannot be opened. It decides when events come again; looks go on without them. */
+const listenInterval = 8000
+
+/** Waits between two tries to answer a permission, as long as the ask goes on. */
+const answering = Schedule.union(Schedule.exponential(1000), Schedule.spaced(30_000))
 
 /** Such a reply is the whole answer, and stored nowhere: of a command, or of a server that has no model to ask. */
 const isWhole = ({ id }: BackendMessage) => id.startsWith("cmd-") || id === "system-auth-prompt"
@@ -129,6 +145,8 @@ export const make = (backend: Backend, connections: Connections) => {
       let lost: Cause.Cause<SessionEventsError> | undefined
       let posted: Exit.Exit<BackendMessage | undefined, SendError> | undefined
       let isSent = false
+      /** The send failed without arriving, and waits to be made again. */
+      let isWaiting = false
       /** The server took the message: it said so, or its row was seen. */
       let isAccepted = false
       let isSeen = false
@@ -185,10 +203,7 @@ export const make = (backend: Backend, connections: Connections) => {
         }
         return Effect.catchAllCause(
           Effect.suspend(() => onPermission(asked)),
-          (cause) =>
-            Cause.isInterruptedOnly(cause)
-              ? Effect.interrupt
-              : Effect.logWarning(`ask: denied a permission: onPermission failed for the tool ${quote(asked.toolName)}`)
+          () => Effect.logWarning(`ask: denied a permission: onPermission failed for the tool ${quote(asked.toolName)}`)
         )
       }
       const answerPermissions = Effect.gen(function* () {
@@ -201,7 +216,7 @@ export const make = (backend: Backend, connections: Connections) => {
             Effect.flatMap((answer) =>
               backend.answerPermission({ id: asked.id, answer: answer === "grant" ? "grant" : "deny" })
             ),
-            Effect.retry({ times: 4, schedule: Schedule.spaced(1000), while: (error) => !isFinal(error) }),
+            Effect.retry({ schedule: answering, while: (error) => !isFinal(error) }),
             Effect.catchAll((error) => Effect.logWarning(`ask: a permission could not be answered: ${error.message}`)),
             Effect.forkIn(scope)
           )
@@ -238,6 +253,9 @@ export const make = (backend: Backend, connections: Connections) => {
         return [rules, hasRoute && streamRoute ? streamRoute.send : backend.send] as const
       })
 
+      const reasonOf = (failure: ReturnType<Turn.Rules["failure"]>) =>
+        failure && (backend.scrub?.(failure.message, text) ?? failure.message)
+
       const conclude = (
         { failure }: Turn.Rules,
         rows: ReadonlyArray<BackendMessage>,
@@ -249,7 +267,7 @@ export const make = (backend: Backend, connections: Connections) => {
           const { assistantResponse = "" } = rest.filter((row) => row.role === "assistant").at(-1) ?? {}
           return Effect.succeed({ text: assistantResponse, messages: [first, ...rest], finishReason })
         }
-        const said = failure()?.message
+        const said = reasonOf(failure())
         const reason =
           isDenied || /permission denied/i.test(said ?? "")
             ? "permissionDenied"
@@ -266,6 +284,9 @@ export const make = (backend: Backend, connections: Connections) => {
         const [rules, send] = yield* Effect.mapError(prepare, (error) => withOutcome(error, "notSent"))
         yield* Effect.forkIn(answerPermissions, scope)
         yield* send(request).pipe(
+          Effect.provideService(RetryDelay, (waits) => {
+            isWaiting = waits
+          }),
           Effect.onExit((exit) =>
             Effect.sync(() => {
               posted = exit
@@ -278,7 +299,6 @@ export const make = (backend: Backend, connections: Connections) => {
         let isJudged = false
         /** When to give up looking for the message, and with which error. */
         let giveUp: { readonly error: AskError; readonly at: number } | undefined
-        let extendUntil: number | undefined
         let interval = 0
         // A server that answers only after the run is looked after, too.
         let nextLook = (yield* now) + pollingWhileUp.shortest
@@ -313,8 +333,7 @@ export const make = (backend: Backend, connections: Connections) => {
             let ids: ReadonlyArray<string> | undefined = look.ids
             const rowsOfTurn = () => messages.filter((row) => ids?.includes(row.id))
             if (rowsOfTurn().some((row) => row.callbackResults !== undefined)) {
-              extendUntil ??= (yield* now) + callbackTime
-              ids = rules.extend(rows, look.ids) ?? ((yield* now) < extendUntil ? undefined : look.ids)
+              ids = rules.extend(rows, look.ids)
             }
             const turn = rowsOfTurn()
             isOver = ids !== undefined
@@ -354,9 +373,10 @@ export const make = (backend: Backend, connections: Connections) => {
           }
           if (lost !== undefined && (yield* now) >= nextListen) {
             const error = Option.getOrUndefined(Cause.failureOption(lost))
-            if (error?._tag === "NotFound") return yield* Effect.fail(withOutcome(error, "accepted"))
+            if (error?._tag === "NotFound")
+              return yield* Effect.fail(withOutcome(error, isAccepted ? "accepted" : "unknown"))
             // The looks go on without the stream.
-            nextListen = (yield* now) + 8000
+            nextListen = (yield* now) + listenInterval
             connection = yield* listen
           }
           const wait = mustLook ? 0 : nextLook - (yield* now)
@@ -396,7 +416,7 @@ export const make = (backend: Backend, connections: Connections) => {
               error: new AgentFailed({
                 operation: "ask",
                 reason: "failed",
-                detail: rules.failure()?.message,
+                detail: reasonOf(rules.failure()),
                 messages: []
               }),
               at: time + 2 * arrivalTime
@@ -415,7 +435,7 @@ export const make = (backend: Backend, connections: Connections) => {
           new AnswerTimeout({
             operation: "ask",
             limit,
-            outcome: isAccepted ? "accepted" : isSent ? "unknown" : "notSent",
+            outcome: isAccepted ? "accepted" : isSent && !isWaiting ? "unknown" : "notSent",
             eventsMissed: isSent && (rules?.gap() === true || connection?.isUp !== true)
           })
         )
@@ -425,14 +445,15 @@ export const make = (backend: Backend, connections: Connections) => {
       const cancelRun = Effect.gen(function* () {
         const giveUpAt = (yield* Clock.currentTimeMillis) + overtakingTime
         while ((yield* Clock.currentTimeMillis) < giveUpAt) {
-          if (isOver || (posted !== undefined && isRefused(posted))) return
+          if (isOver || isWaiting || (posted !== undefined && isRefused(posted))) return
           const rows = yield* Effect.option(backend.export({ id }))
           const seen = Option.isSome(rows) && rules !== undefined ? rules.read(rows.value.messages)._tag : "Unseen"
           if (seen === "Done") return
-          if (seen === "Running") break
+          if (seen === "Running") return yield* backend.cancel({ id })
           yield* Effect.sleep(250)
         }
-        yield* backend.cancel({ id })
+        // Of a message that may never have arrived there is no run, so a cancel would hit another.
+        if (isAccepted) yield* backend.cancel({ id })
       }).pipe(Effect.interruptible, Effect.timeout(cancelTime), Effect.ignore)
 
       return yield* Effect.raceFirst(answer, Effect.zipRight(Effect.sleep(limit), timeOut)).pipe(
@@ -460,11 +481,16 @@ export const make = (backend: Backend, connections: Connections) => {
             if (--session.users === 0) sessions.delete(request.id)
           })
       ),
-    /** Somebody cancelled the run of a session: the ask that waits for it can say so. */
-    noteCancel: (id: SessionId) =>
-      Effect.sync(() => {
-        const session = sessions.get(id)
+    /** Cancels the run of a session, so that the ask that waits for it can say so, however soon the run ends. */
+    cancel: (options: { readonly id: SessionId }): Effect.Effect<void, CancelSessionError> =>
+      Effect.suspend(() => {
+        const session = sessions.get(options.id)
         if (session !== undefined) session.wasCancelled = true
+        return Effect.tapError(backend.cancel(options), ({ outcome }) =>
+          Effect.sync(() => {
+            if (session !== undefined && (outcome === "notSent" || outcome === "refused")) session.wasCancelled = false
+          })
+        )
       })
   }
 }

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -18,6 +19,9 @@ import * as Sse from "./conversation/sse.ts"
 
 /** A connection that stood so long, or brought an event, was sound: the next one is opened without much delay. */
 const soundAfter = 10_000
+
+/** The server ends a stream ten minutes after it was opened, and what it says until it notices is lost. */
+const maxAge = "9 minutes"
 
 const firstDelay = 250
 const maxDelay = 8000
@@ -48,6 +52,7 @@ const keepOpen = ({ events, get }: Source, id: SessionId, connection: Connection
     for (const listener of [...connection.listeners]) listener.onEvent(event, size)
   }
   let wasUp = false
+  /** One connection, from its opening to its end. */
   const connect = Effect.gen(function* () {
     const parser = Sse.make()
     let isConnected = false
@@ -71,7 +76,7 @@ const keepOpen = ({ events, get }: Source, id: SessionId, connection: Connection
       tell(event, size)
     }
     const openedAt = yield* Clock.currentTimeMillis
-    yield* Stream.runForEachWhile(events({ id }), (piece) =>
+    const ended = yield* Stream.runForEachWhile(events({ id }), (piece) =>
       Effect.sync(() => {
         if (typeof piece !== "string") take(piece, 0)
         else for (const frame of parser.push(piece)) take(read(frame), frame.data.length)
@@ -79,6 +84,7 @@ const keepOpen = ({ events, get }: Source, id: SessionId, connection: Connection
       })
     ).pipe(
       Effect.catchAll((error) => (isConnected ? Effect.void : Effect.fail(error))),
+      Effect.timeoutOption(maxAge),
       Effect.ensuring(
         Effect.sync(() => {
           connection.isUp = false
@@ -88,11 +94,14 @@ const keepOpen = ({ events, get }: Source, id: SessionId, connection: Connection
     // After a restart the server refuses sessions that it knows.
     if (isRefused)
       yield* Effect.catchAll(get({ id }), (error) => (error._tag === "NotFound" ? Effect.fail(error) : Effect.void))
-    return isSound || (isConnected && (yield* Clock.currentTimeMillis) - openedAt >= soundAfter)
+    if (Option.isNone(ended)) return "replaced"
+    return isSound || (isConnected && (yield* Clock.currentTimeMillis) - openedAt >= soundAfter) ? "sound" : "unsound"
   })
   return Effect.gen(function* () {
     for (let drops = 0; ; drops++) {
-      if (yield* connect) drops = 0
+      const end = yield* connect
+      if (end !== "unsound") drops = 0
+      if (end === "replaced") continue
       const delay = (yield* Random.next) * Math.min(maxDelay, firstDelay * 2 ** drops)
       yield* Effect.sleep(delay)
     }

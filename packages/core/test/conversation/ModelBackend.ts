@@ -3,6 +3,7 @@
  * generation, and whatever can go wrong on the way does, by chance. Everything follows from the seed. Time is the clock's, so
  * tests move it.
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,6 +16,7 @@ import {
   type BackendMessage,
   ConnectionError,
   type GetHistoryError,
+  type Implementation,
   MessageId,
   MessagesService,
   NotFound,
@@ -66,7 +68,7 @@ export interface Faults {
   readonly slow?: number
   readonly latency?: number
   /** What becomes of the POST. */
-  readonly post?: "replyLost" | "neverArrived" | "slow"
+  readonly post?: "replyLost" | "neverArrived" | "slow" | "swallowed"
 }
 
 interface Row {
@@ -106,6 +108,9 @@ export class ModelBackend {
   reply: BackendMessage | undefined
   refusal: GetHistoryError | undefined
   cancelNever = false
+  scrub: ((said: string, message: string) => string) | undefined
+  /** Until then answers to requests for a permission fail. */
+  deafUntil = 0
   mostRunning = 0
   opened = 0
   mostOpen = 0
@@ -435,7 +440,8 @@ export class ModelBackend {
     return this.rows.filter((row) => ids.includes(row.id)).map((row) => this.message(row))
   }
 
-  service() {
+  /** `send` stands for what the transport makes of a message. */
+  service(send?: Implementation["send"]) {
     const events = Effect.gen(this, function* () {
       this.requests.push("sessionEvents")
       this.opened++
@@ -462,6 +468,12 @@ export class ModelBackend {
       listSession: () =>
         this.read("listSession", () => (this.isDeleted ? [] : this.rows.map((row) => this.message(row)))),
       send: (request) => {
+        if (send !== undefined) return send(request)
+        if (this.faults.post === "swallowed") {
+          // The server says that it took the message, and nothing comes of it.
+          this.sent.push(request)
+          return Effect.fail(new ReplyPending({ operation: "send" }))
+        }
         if (this.reply !== undefined) return Effect.succeed(this.reply)
         return Effect.flatMap(
           this.post(request),
@@ -479,6 +491,7 @@ export class ModelBackend {
     })
     const sessions = SessionsService.make(
       {
+        scrub: (said, message) => this.scrub?.(said, message) ?? said,
         create: () => Effect.fail(new NotFound({ operation: "createSession" })),
         list: () => Effect.succeed([]),
         get: () => this.read("getSession", () => ({ id: this.id, title: "", createdAt: undefined as never })),
@@ -509,7 +522,16 @@ export class ModelBackend {
           Effect.suspend(() => {
             this.permissions.push(`${asked} ${answer}`)
             const deferred = this.answers.get(asked)
-            return Effect.zipRight(this.latency(), deferred ? Deferred.succeed(deferred, answer) : Effect.void)
+            return Effect.zipRight(
+              this.latency(),
+              Effect.flatMap(Clock.currentTimeMillis, (now) =>
+                now < this.deafUntil
+                  ? Effect.fail(new ServerError({ operation: "answerPermission", status: 503 }))
+                  : deferred
+                    ? Deferred.succeed(deferred, answer)
+                    : Effect.void
+              )
+            )
           }),
         streamRoute: {
           exists: () =>

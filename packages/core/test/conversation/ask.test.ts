@@ -7,7 +7,16 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Stream from "effect/Stream"
-import { type AskError, MessageId, NotFound, type SessionEvent, SessionId, Unauthorized } from "../../src/index.ts"
+import {
+  type AskError,
+  MessageId,
+  NotFound,
+  ReplyPending,
+  RetryDelay,
+  type SessionEvent,
+  SessionId,
+  Unauthorized
+} from "../../src/index.ts"
 import { generations, ModelBackend, type Script } from "./ModelBackend.ts"
 import { audit, type Scenario, scenario } from "./simulate.ts"
 import * as VirtualClock from "./VirtualClock.ts"
@@ -268,6 +277,55 @@ describe("ask", () => {
       })
     )
 
+    it.effect("while the message does not show up: no run is cancelled, whoever runs then", () =>
+      Effect.gen(function* () {
+        const { model, sessions } = start({ faults: { post: "neverArrived" } })
+        yield* inTime(
+          Effect.gen(function* () {
+            yield* model.start("somebody else", withTool(60_000))
+            const fiber = yield* Effect.fork(sessions.ask({ id: model.id, text }))
+            yield* Effect.sleep(1000)
+            yield* Fiber.interrupt(fiber)
+          })
+        )
+        assert.deepStrictEqual([model.sent.length, model.cancels.length], [1, 0])
+      })
+    )
+
+    it.effect("while the send waits to be made again: at once, and nothing is sent or cancelled", () =>
+      Effect.gen(function* () {
+        const model = new ModelBackend()
+        let posts = 0
+        // As a transport that retries: nothing arrived, and the next attempt is due in a second.
+        const { sessions } = model.service((_) =>
+          Effect.gen(function* () {
+            const tell = yield* RetryDelay
+            posts++
+            tell(true)
+            yield* Effect.sleep(1000)
+            tell(false)
+            posts++
+            return yield* new ReplyPending({ operation: "send" })
+          })
+        )
+        const took = yield* inTime(
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(sessions.ask({ id: model.id, text }))
+            yield* Effect.sleep(500)
+            const before = yield* Clock.currentTimeMillis
+            yield* Fiber.interrupt(fiber)
+            const after = yield* Clock.currentTimeMillis
+            yield* Effect.sleep(10_000)
+            return after - before
+          })
+        )
+        assert.deepStrictEqual([took, posts, model.cancels.length], [0, 1, 0])
+        // And where its time is up meanwhile, it was not sent.
+        const error = yield* inTime(failure(sessions.ask({ id: model.id, text }, { timeout: 500 })))
+        assert.deepInclude(error, { _tag: "AnswerTimeout", outcome: "notSent" })
+      })
+    )
+
     it.effect("while it runs, told to leave it: it goes on", () =>
       Effect.gen(function* () {
         const { model } = yield* interruptAfter({ scripts: [withTool(5000)] }, 1000, { onInterrupt: "leave" })
@@ -414,6 +472,19 @@ describe("ask", () => {
       })
     )
 
+    it.effect("when nothing follows a 202: its time is up, and it is not sent again", () =>
+      Effect.gen(function* () {
+        const { model, sessions } = start({ faults: { post: "swallowed" } })
+        const [error, at] = yield* inTime(
+          Effect.zip(failure(sessions.ask({ id: model.id, text })), Clock.currentTimeMillis)
+        )
+        assert.deepInclude(error, { _tag: "AnswerTimeout", outcome: "accepted" })
+        assert.deepStrictEqual([at, model.sent.length, model.cancels.length], [15 * 60_000, 1, 0])
+        // Its stream was opened anew once in that time, before the server would have ended it.
+        assert.strictEqual(model.opened, 2)
+      })
+    )
+
     it.effect("when the server restarts: its time is up, and events were missed", () =>
       Effect.gen(function* () {
         const { model, sessions } = start({ scripts: [withTool(60_000), { turns: [{ text: "Next." }] }] })
@@ -431,6 +502,15 @@ describe("ask", () => {
       })
     )
   })
+
+  it.effect("what the server says of a failure goes through the implementation's scrubber", () =>
+    Effect.gen(function* () {
+      const { model, sessions } = start({ scripts: [{ turns: [{ text: "half an" }], end: "failure" }] })
+      model.scrub = (said, message) => `${message.length} ${said.replace("500", "***")}`
+      const error = yield* inTime(failure(sessions.ask({ id: model.id, text })))
+      assert.strictEqual(error._tag === "AgentFailed" && error.detail, "11 failed to process events: ***")
+    })
+  )
 
   describe("asked for a permission", () => {
     it.effect("asks once for each request, and goes on reading meanwhile", () =>
@@ -458,6 +538,19 @@ describe("ask", () => {
       })
     )
 
+    it.effect("answers as often as it takes", () =>
+      Effect.gen(function* () {
+        const { model, sessions } = start({ scripts: [withTool(100, { permission: true })] })
+        model.deafUntil = 120_000
+        const answer = yield* inTime(
+          sessions.ask({ id: model.id, text }, { onPermission: () => Effect.succeed("grant") })
+        )
+        assert.strictEqual(answer.text, "It is 42.")
+        assert.strictEqual(new Set(model.permissions).size, 1)
+        assert.isBelow(model.permissions.length, 12)
+      })
+    )
+
     it.effect("denies without a handler, says so once in the log, and in the error", () =>
       Effect.gen(function* () {
         const { model, sessions } = start({ scripts: [withTool(100, { permission: true })], faults: { doubled: 1 } })
@@ -476,6 +569,7 @@ describe("ask", () => {
       Effect.gen(function* () {
         for (const onPermission of [
           () => Effect.die("defect"),
+          () => Effect.interrupt,
           () => {
             throw new Error("thrown")
           },
@@ -503,10 +597,12 @@ describe("ask", () => {
         ],
         callback: { millis: 8000, text: "After the callback." }
       }
-      const whole = start({ scripts: [script] })
-      const answer = yield* inTime(whole.sessions.ask({ id: whole.model.id, text }))
-      assert.strictEqual(answer.text, "After the callback.")
-      assert.deepStrictEqual(answer.messages as unknown, whole.model.expected?.messages)
+      for (const millis of [8000, 300_000]) {
+        const whole = start({ scripts: [{ ...script, callback: { millis, text: "After the callback." } }] })
+        const answer = yield* inTime(whole.sessions.ask({ id: whole.model.id, text }))
+        assert.strictEqual(answer.text, "After the callback.")
+        assert.deepStrictEqual(answer.messages as unknown, whole.model.expected?.messages)
+      }
       // Nobody can tell whether more follows once an event may have been missed.
       const cut = start({ scripts: [script] })
       const part = yield* inTime(
@@ -519,13 +615,20 @@ describe("ask", () => {
         )
       )
       assert.strictEqual(part.text, "For now.")
-      // And `complete` may be lost without a sign.
+      // If `complete` is lost without a sign, the next opening of the stream is one.
       const lost = start({
         scripts: [{ ...script, callback: { millis: 100, text: "After the callback." } }],
         faults: { lost: 1 }
       })
-      const late = yield* inTime(lost.sessions.ask({ id: lost.model.id, text }))
+      const [late, at] = yield* inTime(
+        Effect.zip(lost.sessions.ask({ id: lost.model.id, text }), Clock.currentTimeMillis)
+      )
       assert.strictEqual(late.text, "For now.")
+      assert.isAtLeast(at, 540_000)
+      // Whoever does not wait so long is told that the run goes on.
+      const soon = start({ scripts: [script], faults: { lost: 1 } })
+      const error = yield* inTime(failure(soon.sessions.ask({ id: soon.model.id, text }, { timeout: "2 minutes" })))
+      assert.deepInclude(error, { _tag: "AnswerTimeout", outcome: "accepted" })
     })
   )
 

@@ -15,7 +15,11 @@ export const streams = [
 export interface Exchange {
   readonly name: string
   readonly session: string
+  /** What was sent. */
+  readonly text: string
   readonly frames: ReadonlyArray<Frame>
+  /** The rows of the session in the end, by their roles and finish reasons. Empty where none was stored. */
+  readonly rows: ReadonlyArray<{ readonly role: string; readonly finishReason: string }>
 }
 
 /** What two builds of the backend sent, one exchange for each text that was sent. */
@@ -32,7 +36,10 @@ export const exchanges: ReadonlyArray<Exchange> = ["80-runs-202-exchanges", "81-
         })
       )
       const session = /"sessionId":"([^"]+)"/.exec(frames[0]?.data ?? "")?.[1] ?? ""
-      return { name: `${file.slice(0, 2)} ${name}`, session, frames }
+      const rows = [...(/^ +export: (.*)$/m.exec(section)?.[1] ?? "").matchAll(/(user|assistant|tool):(\w+)/g)].map(
+        ([, role = "", finishReason = ""]) => ({ role, finishReason })
+      )
+      return { name: `${file.slice(0, 2)} ${name}`, session, text: name, frames, rows }
     })
 )
 

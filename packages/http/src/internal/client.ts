@@ -44,6 +44,10 @@ export interface Call<A, E> {
 /** What the services of one layer share. */
 export interface Client {
   readonly run: <A, E extends MixError>(call: Call<A, E>) => Effect.Effect<A, GetHistoryError | E>
+  /** Takes credentials and the text of a message out of what the server said elsewhere than in a reply. */
+  readonly scrub: (said: string, message: string) => string
+  /** Surrounds a turn of a conversation with a span. */
+  readonly turn: ReturnType<typeof Telemetry.make>["turn"]
 }
 
 export const make = <R>(
@@ -138,5 +142,9 @@ export const make = <R>(
         explain === undefined ? attempts : Effect.mapError(attempts, explain)
       )
     }
-    return { run }
+    return {
+      run,
+      scrub: (said, message) => Scrub.make(credentials, message)(said),
+      turn: telemetry.turn
+    }
   })

@@ -2,45 +2,67 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Reply } from "../Engine.ts"
+import type { EngineError, Reply } from "../Engine.ts"
 
 /** Without a byte for so long the connection is dead: a server sends a heartbeat every 45 seconds. */
 const maxSilence = "100 seconds"
 
+export interface Opened {
+  /**
+   * The text as it comes, until the body ends, breaks off or falls silent: of an event stream each is a drop, and no failure.
+   */
+  readonly text: Stream.Stream<string>
+  /** Why the body broke off before there was any text. */
+  readonly broken: EngineError | undefined
+}
+
 /**
- * The text as it comes, until the body ends, breaks off or falls silent: of an event stream each is a drop, and no failure.
- * The body is read without waiting for whoever takes the text. It is over when the signal of its request is aborted.
+ * Reads a body without waiting for whoever takes its text, and waits for the first of it, which a server sends at once. The body
+ * is over when the signal of its request is aborted.
  */
-export const text = (chunks: Reply["chunks"]): Stream.Stream<string> =>
-  Stream.unwrap(
-    Effect.suspend(() => {
-      const decoder = new TextDecoder()
-      let waiting: string | undefined
-      let ended = false
-      let wake = () => {}
-      // A `Mailbox` would be 2 kB of a page.
-      const next = Effect.async<string, Option.Option<never>>((resume) => {
-        wake = () => {
-          if (waiting === undefined && !ended) return
-          wake = () => {}
-          resume(waiting === undefined ? Effect.fail(Option.none()) : Effect.succeed(waiting))
-          waiting = undefined
-        }
-        wake()
-      })
-      const read = chunks((chunk) => {
-        waiting = (waiting ?? "") + decoder.decode(chunk, { stream: true })
-        wake()
-      }).pipe(
-        Effect.ignore,
-        Effect.zipRight(
-          Effect.sync(() => {
-            ended = true
-            wake()
-          })
-        )
-      )
-      // Not interrupted but aborted: that is done at once, where nothing can be interrupted as well.
-      return Effect.as(Effect.forkDaemon(read), Stream.timeout(Stream.repeatEffectOption(next), maxSilence))
+export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
+  Effect.suspend(() => {
+    const decoder = new TextDecoder()
+    let waiting: string | undefined
+    let ended = false
+    let broken: EngineError | undefined
+    let wake = () => {}
+    /** Waits until there is text, or no more. A `Mailbox` would be 2 kB of a page. */
+    const ready = Effect.async<void>((resume) => {
+      wake = () => {
+        if (waiting === undefined && !ended) return
+        wake = () => {}
+        resume(Effect.void)
+      }
+      wake()
     })
-  )
+    const next = Effect.flatMap(ready, () => {
+      const text = waiting
+      waiting = undefined
+      return text === undefined ? Effect.fail(Option.none()) : Effect.succeed(text)
+    })
+    const read = chunks((chunk) => {
+      waiting = (waiting ?? "") + decoder.decode(chunk, { stream: true })
+      wake()
+    }).pipe(
+      Effect.match({
+        onFailure: (error) => {
+          broken = error
+        },
+        onSuccess: () => {}
+      }),
+      Effect.zipRight(
+        Effect.sync(() => {
+          ended = true
+          wake()
+        })
+      )
+    )
+    // Not interrupted but aborted: that is done at once, where nothing can be interrupted as well.
+    return Effect.zipRight(Effect.forkDaemon(read), ready).pipe(
+      Effect.map(() => ({
+        text: Stream.timeout(Stream.repeatEffectOption(next), maxSilence),
+        broken: waiting === undefined ? broken : undefined
+      }))
+    )
+  })

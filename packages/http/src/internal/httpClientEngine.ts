@@ -75,7 +75,7 @@ const toBody = (body: string): HttpBody.HttpBody =>
 const toPlatform = ({ body, headers, method, url }: Request) =>
   HttpClientRequest.make(method)(url, {
     headers,
-    ...(body !== undefined && { body: toBody(body) })
+    ...((body !== undefined || (method !== "GET" && fetchRepeats())) && { body: toBody(body ?? "") })
   } as HttpClientRequest.Options.NoUrl)
 
 /**

@@ -225,9 +225,12 @@ export const events =
     const contentType = reply.header("content-type")
     if (!/^text\/event-stream *(;|$)/i.test(contentType?.trim() ?? ""))
       return foreign(reply, reading, kindOf(contentType), "text/event-stream")
-    return Effect.uninterruptible(
-      Effect.suspend(() =>
-        Effect.as(Scope.addFinalizer(scope, Effect.sync(reading.keep())), EventStream.text(reply.chunks))
+    return Effect.flatMap(EventStream.open(reply.chunks), ({ broken, text }) => {
+      const failure = broken && reading.onBroken(broken)
+      // A stream that breaks off is a drop, but one that is silent from the beginning was not opened: a proxy may hold it back.
+      if (failure?._tag === "RequestTimeout") return Effect.fail(failure)
+      return Effect.uninterruptible(
+        Effect.suspend(() => Effect.as(Scope.addFinalizer(scope, Effect.sync(reading.keep())), text))
       )
-    )
+    })
   }

@@ -1,5 +1,5 @@
 /** Makes a call again when its policy says so, within its deadline and its layer's budget. */
-import { annotate, type MixError } from "@mix-effect/core"
+import { annotate, type MixError, RetryDelay } from "@mix-effect/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as ScheduleDecision from "effect/ScheduleDecision"
@@ -62,7 +62,10 @@ export const run = <A, E extends MixError>(options: {
         if (Duration.greaterThanOrEqualTo(next.delay, remaining())) return yield* Effect.fail(error)
         if (!(yield* budget.spend)) return yield* Effect.fail(annotate(error, { budgetExhausted: true }))
         yield* onRetry(error, number + 1, next.delay)
+        const tell = yield* RetryDelay
+        tell(true)
         yield* Effect.sleep(next.delay)
+        tell(false)
         // What remains is looked at after the wait: a process may have slept through more than that.
         if (Duration.lessThanOrEqualTo(remaining(), Duration.zero)) return yield* Effect.fail(error)
         return yield* loop(number + 1, next.state)

@@ -1,6 +1,8 @@
 /** What each operation of `SessionsService` asks of the server. */
 import {
+  type GetHistoryError,
   NewSession,
+  NotFound,
   SendMessageRequest,
   Session,
   SessionExport,
@@ -36,13 +38,21 @@ const streamMessagePath = (id: string) => `/stream/${encodeURIComponent(id)}/mes
 
 const service = "SessionsService"
 
+/** Servers before September 25, 2025 answer 500 where there is no session to delete. */
+const orNotFound = (error: GetHistoryError) =>
+  error._tag === "ServerError" && /: sql: no rows in result set$/.test(error.error?.message ?? "")
+    ? new NotFound({ operation: error.operation, error: error.error })
+    : error
+
 /** The router's answer for a route that it knows by another method. */
 const isOtherMethod = ({ status }: UnexpectedStatus) => status === 405
 
 export const make = (client: Client): Sessions => {
-  const { run } = client
+  const { run, scrub, turn } = client
   return SessionsService.make(
     {
+      scrub,
+      around: ({ id }, asked) => turn(id, asked),
       create: (newSession) =>
         run({
           operation: "createSession",
@@ -52,7 +62,8 @@ export const make = (client: Client): Sessions => {
           path: sessionsPath,
           body: JSON.stringify(encodeNewSession(newSession)),
           isOnce: true,
-          ...(newSession.customSystemPrompt !== undefined && { message: newSession.customSystemPrompt }),
+          // Found by its pieces, so the two are looked for as one text.
+          message: `${newSession.title} ${newSession.customSystemPrompt ?? ""}`,
           ...(newSession.cdpUrl !== undefined && { secret: newSession.cdpUrl }),
           read: readSession
         }),
@@ -81,8 +92,11 @@ export const make = (client: Client): Sessions => {
           method: "DELETE",
           route: sessionRoute,
           path: sessionPath(id),
-          read: readNothing
-        }),
+          read: (reply, reading) => Effect.mapError(readNothing(reply, reading), orNotFound)
+        }).pipe(
+          // The attempt before it may have deleted it.
+          Effect.catchTag("NotFound", (error) => (error.attempts > 1 ? Effect.void : Effect.fail(error)))
+        ),
       cancel: ({ id }) =>
         run({
           operation: "cancelSession",
@@ -90,6 +104,7 @@ export const make = (client: Client): Sessions => {
           method: "POST",
           route: `${sessionRoute}/cancel`,
           path: `${sessionPath(id)}/cancel`,
+          isOnce: true,
           read: readNothing
         }),
       events: ({ id }) =>

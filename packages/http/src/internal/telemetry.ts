@@ -2,7 +2,7 @@
  * Spans, metrics and log lines, by OpenTelemetry's conventions for HTTP clients where there are any. None holds a header or a
  * body.
  */
-import type { MixError, Operation } from "@mix-effect/core"
+import type { Answer, AskError, MixError, Operation } from "@mix-effect/core"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -33,7 +33,7 @@ const budget = Metric.gauge("mix.client.retry_budget", {
   description: "What is left of a layer's retry budget: 500 at first, a retry takes 5"
 })
 
-type Attributes = Readonly<Record<string, string | number>>
+type Attributes = Readonly<Record<string, string | number | ReadonlyArray<string>>>
 
 const labelsOf = (attributes: Attributes) =>
   Object.entries(attributes).map(([key, value]) => MetricLabel.make(key, String(value)))
@@ -95,6 +95,28 @@ export const make = (server: { readonly address: string; readonly port: number }
         () => ({ kind: "internal" }),
         needed,
         (span) => (span === undefined ? effect : Effect.withParentSpan(effect, span))
+      ),
+
+    /** One span around a turn of a conversation, by OpenTelemetry's conventions for agents. It holds no text. */
+    turn: (id: string, asked: Effect.Effect<Answer, AskError>): Effect.Effect<Answer, AskError> =>
+      Span.use(
+        "invoke_agent",
+        () => ({
+          kind: "client",
+          attributes: {
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.provider.name": "mix",
+            "gen_ai.conversation.id": id,
+            ...common
+          }
+        }),
+        needed,
+        (span) =>
+          span === undefined
+            ? asked
+            : Effect.onExit(Effect.withParentSpan(asked, span), (exit) =>
+                Effect.sync(() => Span.annotate(span, turnAttributes(exit)))
+              )
       ),
 
     /** One span, one measurement and one Trace line for an attempt. */
@@ -172,6 +194,32 @@ export const make = (server: { readonly address: string; readonly port: number }
 
     /** What is left of the layer's budget, each time that it changes. */
     budget: (left: number): Effect.Effect<void> => Metric.set(budgetOfLayer, left)
+  }
+}
+
+const turnAttributes = (exit: Exit.Exit<Answer, AskError>): Attributes => {
+  if (Exit.isFailure(exit)) {
+    const failure = Cause.failureOption(exit.cause)
+    return { "error.type": Option.isNone(failure) ? "interrupted" : errorType(failure.value, statusOf(failure.value)) }
+  }
+  const { finishReason, messages } = exit.value
+  const counted = {
+    "gen_ai.usage.input_tokens": "inputTokens",
+    "gen_ai.usage.output_tokens": "outputTokens",
+    "gen_ai.usage.cache_creation.input_tokens": "cacheCreationTokens",
+    "gen_ai.usage.cache_read.input_tokens": "cacheReadTokens",
+    "mix.usage.cost": "cost"
+  } as const
+  const model = messages.flatMap((message) => message.model ?? []).at(-1)
+  return {
+    ...(finishReason !== undefined && { "gen_ai.response.finish_reasons": [finishReason] }),
+    ...(model !== undefined && { "gen_ai.response.model": model }),
+    ...Object.fromEntries(
+      Object.entries(counted).flatMap(([name, field]) => {
+        const counts = messages.flatMap((message) => message[field] ?? [])
+        return counts.length === 0 ? [] : [[name, counts.reduce((sum, count) => sum + count)]]
+      })
+    )
   }
 }
 
