@@ -15,6 +15,7 @@ import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import * as Tracer from "effect/Tracer"
 import { MessagesHttp } from "../src/index.ts"
+import { type Recorded, recorder } from "./recorder.ts"
 import {
   environment,
   fault,
@@ -28,46 +29,6 @@ import {
   status,
   withService
 } from "./scripted.ts"
-
-interface Recorded extends Tracer.Span {
-  readonly ended: Exit.Exit<unknown, unknown> | undefined
-}
-
-/** A tracer that keeps its spans. */
-const recorder = () => {
-  const spans: Array<Recorded> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      const span = {
-        _tag: "Span" as const,
-        spanId: String(spans.length).padStart(16, "0"),
-        traceId: "0".repeat(32),
-        sampled: true,
-        name,
-        parent,
-        context,
-        links,
-        kind,
-        status: { _tag: "Started" as const, startTime },
-        attributes,
-        ended: undefined as Exit.Exit<unknown, unknown> | undefined,
-        end: (_: bigint, exit: Exit.Exit<unknown, unknown>) => {
-          span.ended = exit
-        },
-        attribute: (key: string, value: unknown) => {
-          attributes.set(key, value)
-        },
-        event: () => assert.fail("no events"),
-        addLinks: () => assert.fail("no links")
-      }
-      spans.push(span)
-      return span
-    },
-    context: (f) => f()
-  })
-  return { spans, tracer }
-}
 
 const attributesOf = (span: Recorded) => Object.fromEntries(span.attributes)
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
 import {
   MessagesService,
   NotFound,
@@ -224,6 +225,34 @@ describe("events", () => {
         60_000
       )
       assert.isAbove(busy.length, 50)
+    })
+  )
+
+  it.effect("a connection is opened anew, at once, before the server ends it after ten minutes", () =>
+    Effect.gen(function* () {
+      const opened: Array<number> = []
+      let open = 0
+      const sessions = over(() =>
+        Stream.unwrapScoped(
+          Effect.gen(function* () {
+            opened.push((yield* Clock.currentTimeMillis) / 60_000)
+            yield* Effect.acquireRelease(
+              Effect.sync(() => assert.strictEqual(++open, 1)),
+              () => Effect.sync(() => open--)
+            )
+            return Stream.concat(Stream.make(connected), Stream.never)
+          })
+        )
+      )
+      const seen: Array<string> = []
+      const fiber = yield* Effect.fork(
+        Stream.runForEach(sessions.events({ id }), ({ _tag }) => Effect.sync(() => seen.push(_tag)))
+      )
+      yield* TestClock.adjust("28 minutes")
+      assert.deepStrictEqual(opened, [0, 9, 18, 27])
+      assert.deepStrictEqual(seen, ["Connected", "Reconnected", "Reconnected", "Reconnected"])
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual(open, 0)
     })
   )
 

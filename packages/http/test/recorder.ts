@@ -1,0 +1,44 @@
+/** Spans, as a tracer is given them. */
+import { assert } from "@effect/vitest"
+import type * as Exit from "effect/Exit"
+import * as Tracer from "effect/Tracer"
+
+export interface Recorded extends Tracer.Span {
+  readonly ended: Exit.Exit<unknown, unknown> | undefined
+}
+
+/** A tracer that keeps its spans. */
+export const recorder = () => {
+  const spans: Array<Recorded> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      const span = {
+        _tag: "Span" as const,
+        spanId: String(spans.length).padStart(16, "0"),
+        traceId: "0".repeat(32),
+        sampled: true,
+        name,
+        parent,
+        context,
+        links,
+        kind,
+        status: { _tag: "Started" as const, startTime },
+        attributes,
+        ended: undefined as Exit.Exit<unknown, unknown> | undefined,
+        end: (_: bigint, exit: Exit.Exit<unknown, unknown>) => {
+          span.ended = exit
+        },
+        attribute: (key: string, value: unknown) => {
+          attributes.set(key, value)
+        },
+        event: () => assert.fail("no events"),
+        addLinks: () => assert.fail("no links")
+      }
+      spans.push(span)
+      return span
+    },
+    context: (f) => f()
+  })
+  return { spans, tracer }
+}
