@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
-import { Engine, type MixConfig } from "../src/index.ts"
+import { Engine, type MixConfig, Services } from "../src/index.ts"
 import { recorder } from "./recorder.ts"
 import { environment } from "./scripted.ts"
 
@@ -103,7 +103,7 @@ const make = (
           chunks: () => Effect.void
         })
       })
-    const context = yield* Engine.toServices(() => Effect.succeed(engine), { serverUrl: "http://mix:8088", ...options })
+    const context = yield* Services.make(() => Effect.succeed(engine), { serverUrl: "http://mix:8088", ...options })
     const sessions: Sessions = yield* Effect.provide(SessionsService, context)
     return {
       sessions,
