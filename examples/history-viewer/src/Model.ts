@@ -46,7 +46,7 @@ export interface Model {
   readonly unfollowed: string | undefined
   readonly opened: Opened | undefined
   /** What the sessions that were listed begin with. */
-  readonly beginnings: ReadonlyMap<SessionId, string>
+  readonly firstTexts: ReadonlyMap<SessionId, string>
   readonly sending: ReadonlyMap<SessionId, Sending>
   /** Grows whenever the list shall be shown from its top. */
   readonly jumps: number
@@ -60,7 +60,7 @@ export const initial = (serverUrl: string): Model => ({
   waiting: [],
   unfollowed: undefined,
   opened: undefined,
-  beginnings: new Map(),
+  firstTexts: new Map(),
   sending: new Map(),
   jumps: 0
 })
@@ -124,9 +124,9 @@ export const listed =
   (id: SessionId, messages: Messages): Change =>
   (model) => {
     const first = messages.find(({ role }) => role === "user")
-    const beginnings = first && new Map(model.beginnings).set(id, first.userInput)
+    const firstTexts = first && new Map(model.firstTexts).set(id, first.userInput)
     const listed = ofOpened(id, () => ({ id, messages: [...messages].reverse(), state: "ready" }))(model)
-    return beginnings ? { ...listed, beginnings } : listed
+    return firstTexts ? { ...listed, firstTexts } : listed
   }
 
 export const notListed = (id: SessionId, message: string): Change =>
@@ -162,14 +162,14 @@ export interface SessionCount {
 }
 
 /** The sessions of the history so far, the one that was written to last first. */
-export const sessions = ({ beginnings, history, reading }: Model): ReadonlyArray<SessionCount> => {
+export const sessions = ({ firstTexts, history, reading }: Model): ReadonlyArray<SessionCount> => {
   const found = new Map<SessionId, SessionCount>()
   for (const { sessionId: id, userInput } of history) {
     const before = found.get(id)
     const title = before === undefined || reading._tag === "End" ? userInput : before.title
     found.set(id, { id, count: (before?.count ?? 0) + 1, title })
   }
-  return [...found.values()].map((session) => ({ ...session, title: beginnings.get(session.id) ?? session.title }))
+  return [...found.values()].map((session) => ({ ...session, title: firstTexts.get(session.id) ?? session.title }))
 }
 
 /** What is wrong at the moment. A session that cannot be listed matters most: it is what the reader looks at. */

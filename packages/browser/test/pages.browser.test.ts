@@ -1,4 +1,4 @@
-/** Other surroundings than the test page: a worker, a page of https, a strict policy, a browser that is offline. */
+/** Environments other than the test page: a worker, a page of https, a strict policy, a browser that is offline. */
 import { assert, it } from "@effect/vitest"
 import { commands } from "@vitest/browser/context"
 import * as Effect from "effect/Effect"

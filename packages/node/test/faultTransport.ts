@@ -420,7 +420,7 @@ const everyEngine: ReadonlyArray<Row> = engineNames.flatMap((engine) => [
   )
 ])
 
-const surroundings: ReadonlyArray<Row> = [
+const environments: ReadonlyArray<Row> = [
   play(
     [95, 99],
     "nothing listens, then the server is up",
@@ -553,7 +553,7 @@ const surroundings: ReadonlyArray<Row> = [
   })
 ]
 
-export const transportRows: ReadonlyArray<Row> = [...transport, ...everyEngine, ...surroundings]
+export const transportRows: ReadonlyArray<Row> = [...transport, ...everyEngine, ...environments]
 
 const elsewhere = (cases: number, name: string, reason: string): Absent => ({ cases: [cases], name, reason })
 

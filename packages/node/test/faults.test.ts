@@ -17,7 +17,7 @@ const failureOf = (exit: Exit.Exit<unknown, unknown>) =>
     ? Option.getOrElse(Cause.failureOption(exit.cause), () => assert.fail(`not an error: ${Cause.pretty(exit.cause)}`))
     : assert.fail(`it succeeded: ${util.inspect(exit.value)}`)
 
-const judge = ({ expected }: Row, observed: Observed): void => {
+const check = ({ expected }: Row, observed: Observed): void => {
   const { also, fields = {}, interrupted, requests, says, tag, targets, value } = expected
   if (interrupted === true) {
     assert.isTrue(Exit.isInterrupted(observed.exit), "interrupted")
@@ -45,7 +45,7 @@ const judge = ({ expected }: Row, observed: Observed): void => {
 describe("faults", () => {
   for (const row of rows) {
     it.scopedLive(`${row.cases.join(", ")} ${row.name}: ${row.call}`, () =>
-      Effect.map(row.run(), (observed) => judge(row, observed))
+      Effect.map(row.run(), (observed) => check(row, observed))
     )
   }
 })

@@ -57,7 +57,7 @@ export const make = (onOpen: (id: SessionId | undefined) => void) => {
     const opened = model.opened?.id
     if (
       model.history !== before?.history ||
-      model.beginnings !== before.beginnings ||
+      model.firstTexts !== before.firstTexts ||
       model.reading._tag !== before.reading._tag
     ) {
       const found = sessions(model)

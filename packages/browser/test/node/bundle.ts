@@ -1,10 +1,10 @@
-/** What a bundle for browsers holds of this repository, without Effect: what it imports, and what it takes for given. */
+/** What a bundle for browsers holds of this repository, without Effect: what it imports, and which globals it uses. */
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import type { BrowserCommand } from "vitest/node"
 
 /** What browsers do not have, and what a strict policy forbids. */
-const suspects = [
+const candidates = [
   "process",
   "Buffer",
   "global",
@@ -18,7 +18,7 @@ const suspects = [
 
 export interface Bundle {
   readonly imports: ReadonlyArray<string>
-  /** Those of the suspects that are used. */
+  /** Those of the candidates that are used. */
   readonly used: ReadonlyArray<string>
 }
 
@@ -34,7 +34,7 @@ export const bundle: BrowserCommand<[]> = async (): Promise<Bundle> => {
     external: ["effect/*", "@effect/*", "node:*"],
     // Only what is not declared anywhere is replaced.
     define: Object.fromEntries(
-      suspects.flatMap((name) => [
+      candidates.flatMap((name) => [
         [name, `used_${name}`],
         [`globalThis.${name}`, `used_${name}`]
       ])

@@ -39,7 +39,7 @@ const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect
     let byteLength = 0
     const read = () => Effect.sync((): Body => ({ text: text + decoder.decode(), byteLength }))
     // Pulled and not run: that would take a fiber for each reply.
-    const take = (
+    const readChunks = (
       pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<EngineError>>
     ): Effect.Effect<Body, EngineError> =>
       Effect.matchEffect(pull, {
@@ -49,13 +49,13 @@ const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect
             text += decoder.decode(part, { stream: true })
             byteLength += part.byteLength
           }
-          return byteLength > maxBytes ? read() : take(pull)
+          return byteLength > maxBytes ? read() : readChunks(pull)
         }
       })
-    return Effect.scoped(Effect.flatMap(Stream.toPull(bytesOf(response)), take))
+    return Effect.scoped(Effect.flatMap(Stream.toPull(bytesOf(response)), readChunks))
   })
 
-const given = (signal: AbortSignal) =>
+const untilAborted = (signal: AbortSignal) =>
   until(
     signal,
     Effect.suspend(() => Effect.fail(failure(signal.reason)))
@@ -107,15 +107,17 @@ export const make: Effect.Effect<Engine, never, HttpClient.HttpClient> = Effect.
       .pipe(
         Effect.mapInputContext((context: Context.Context<never>) => context), // restores what was set
         Effect.mapError((error) => (isFetch ? fetchFailure(error.cause) : failure(error.cause))),
-        given(request.signal),
+        untilAborted(request.signal),
         Effect.map((response) => {
           progress.phase = "body"
           return {
             status: response.status,
             header: (name) => (Object.hasOwn(response.headers, name) ? response.headers[name] : undefined),
-            body: (maxBytes) => given(request.signal)(readBody(response, maxBytes)),
+            body: (maxBytes) => untilAborted(request.signal)(readBody(response, maxBytes)),
             chunks: (onChunk) =>
-              given(request.signal)(Stream.runForEach(bytesOf(response), (chunk) => Effect.sync(() => onChunk(chunk))))
+              untilAborted(request.signal)(
+                Stream.runForEach(bytesOf(response), (chunk) => Effect.sync(() => onChunk(chunk)))
+              )
           }
         })
       )

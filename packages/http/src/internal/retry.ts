@@ -50,11 +50,11 @@ export const run = <A, E extends MixError>(options: {
     const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
     const remaining = () => Duration.subtract(limit, elapsed())
 
-    const again = (failure: E, number: number, state: unknown): Effect.Effect<A, E> =>
+    const retry = (failure: E, number: number, state: unknown): Effect.Effect<A, E> =>
       Effect.gen(function* () {
         const error = annotate(failure, { attempts: number, elapsed: elapsed() })
         const now = startedAt + Duration.toMillis(elapsed())
-        // A policy may take its time: the deadline holds for it as well.
+        // The deadline covers the time that the policy itself takes.
         const next = yield* timeLimit(remaining(), ({ signal }) =>
           until(signal, Effect.succeed(undefined))(delayOf(policy, error, state, now))
         )
@@ -74,7 +74,7 @@ export const run = <A, E extends MixError>(options: {
     const loop = (number: number, state: unknown): Effect.Effect<A, E> =>
       Effect.matchEffect(attempt(number, remaining()), {
         onSuccess: (value) => Effect.as(budget.succeeded, value),
-        onFailure: (failure) => again(failure, number, state)
+        onFailure: (failure) => retry(failure, number, state)
       })
     return loop(1, policy.initial)
   })

@@ -91,7 +91,7 @@ const newScan = (): Scan => ({
 /** Reads pages from the newest row down, until one holds a settled row, or `until` says so, or the list ends. */
 const read = (getPage: GetPage, known: Known, scan: Scan, until: Effect.Effect<boolean> = Effect.succeed(false)) => {
   const last = [...known.seenAt.keys()].at(-1)
-  const take = ({ messages, stats }: HistoryPage): boolean => {
+  const scanPage = ({ messages, stats }: HistoryPage): boolean => {
     scan.stats = stats
     for (const row of messages) {
       scan.rows.push(row)
@@ -104,7 +104,7 @@ const read = (getPage: GetPage, known: Known, scan: Scan, until: Effect.Effect<b
     return scan.settledUntil !== undefined
   }
   return pages(getPage, { pageSize: known.pageSize }).pipe(
-    Stream.mapEffect((page) => (take(page) ? Effect.succeed(true) : until)),
+    Stream.mapEffect((page) => (scanPage(page) ? Effect.succeed(true) : until)),
     Stream.runFoldWhile(
       false,
       (done) => !done,
@@ -170,8 +170,7 @@ const look = (getPage: GetPage): Effect.Effect<Known, GetHistoryError> =>
     const known = learn(nothing, scan, polledAt, yield* monotonicMillis)
     if (!isOver) return known
     const settled = new Map(scan.rows.slice(0, maxSettled).map((row) => [row.id as string, longAgo]))
-    const again = poll(getPage, { ...known, seenAt: settled })
-    return yield* again.pipe(
+    return yield* poll(getPage, { ...known, seenAt: settled }).pipe(
       Effect.map((polled) => polled.known),
       Effect.catchTag("HistoryStalled", () => Effect.succeed(known))
     )

@@ -63,7 +63,7 @@ export const request = ({ high, low, step, turn }: Search): Request => {
 const isPastEnd = ({ end, high }: Search) => end !== undefined && high >= end
 
 /** Starts another pass: over what was left out, or over everything once more, since rows move while they are looked for. */
-const again = (search: Search, maxStep: number, passes: number): Search => ({
+const nextPass = (search: Search, maxStep: number, passes: number): Search => ({
   ...start(search.center, Math.max(1, maxStep), 2 * maxStep),
   passes,
   sighting: search.sighting
@@ -99,6 +99,6 @@ export const next = (search: Search, { offset }: Request, length: number, seen: 
   if (!isPastEnd(looked)) return { ...looked, turn: "ahead" }
   if (low > 0) return { ...looked, turn: "back" }
   return gaps
-    ? again(looked, Math.floor(looked.maxStep / 8), looked.passes)
-    : again(looked, looked.maxStep, looked.passes + 1)
+    ? nextPass(looked, Math.floor(looked.maxStep / 8), looked.passes)
+    : nextPass(looked, looked.maxStep, looked.passes + 1)
 }

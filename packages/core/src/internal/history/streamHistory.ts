@@ -89,7 +89,7 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
                 ? page
                 : Effect.zipRight(Effect.forEach(leftOut, warn, { discard: true }), page)
             }
-            case "Again":
+            case "NoRows":
               return step({ pages, walk: interpretation.walk })
             case "End":
               return Effect.succeedNone

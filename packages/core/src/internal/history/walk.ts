@@ -32,7 +32,7 @@ const overlap = 4
 export const openFor = 2000
 
 /** How many requests in a row may bring no new row. */
-const patience = 300
+const maxIdle = 300
 
 /** After how many requests without a new row the walk no longer skips known rows that should stand there. */
 const maxGuesses = 16
@@ -46,25 +46,25 @@ const maxAhead = 64
 /** How many rows are held at most. */
 const maxHeld = 8192
 
-/** How often a server may look as if it ignored `offset` without giving a new row: some alternate between pages. */
-const maxDoubts = 2
+/** How many probes for an ignored `offset` may be inconclusive before a new row: some servers alternate between pages. */
+const maxInconclusiveProbes = 2
 
 /** What the next request is for. */
 type Step =
   | { readonly _tag: "Read" }
   /**
-   * Is there a row behind the last one? `sure` where nothing ever moved and no answer was short before. Where rows keep
-   * arriving, the last one moves on before it can be looked behind, so this looks `ahead` of where it stood.
+   * Is there a row behind the last one? `isStable`: nothing ever moved and no answer was short before. If rows keep
+   * arriving, the last row moves on before the walk can look behind it, so this looks `ahead` of where it stood.
    */
-  | { readonly _tag: "Peek"; readonly sure: boolean; readonly last: string; readonly ahead: number }
+  | { readonly _tag: "Peek"; readonly isStable: boolean; readonly last: string; readonly ahead: number }
   /** There was none. Does the last row still stand where it stood, with nothing behind it? */
   | { readonly _tag: "Confirm"; readonly last: string; readonly ahead: number }
   | { readonly _tag: "Search"; readonly search: Search.Search }
   /**
    * Answers whose rows may have arrived before rows that are known. `more`: what follows them is asked for; `rest`: nothing
-   * seemed to follow; `again`: nothing followed, so their end is looked at once more.
+   * seemed to follow; `end`: nothing followed, so their end is read once more.
    */
-  | { readonly _tag: "Hold"; readonly answers: ReadonlyArray<Answer<Row>>; readonly next: "more" | "rest" | "again" }
+  | { readonly _tag: "Hold"; readonly answers: ReadonlyArray<Answer<Row>>; readonly next: "more" | "rest" | "end" }
 
 const read: Step = { _tag: "Read" }
 
@@ -79,7 +79,7 @@ interface Run {
   /** How many answers that could have been longer were followed by rows all the same: the server cuts answers. */
   readonly cuts: number
   /** Whether the list moved or an answer was short: a list that never did costs no second look at its end. */
-  readonly restless: boolean
+  readonly hasChanged: boolean
   /** How many rows to read again. */
   readonly overlap: number
   /** How many more of them, where rows are being deleted before the place. */
@@ -90,7 +90,7 @@ interface Run {
   readonly ignoresOffset: "unknown" | "probing" | "no"
   /** How the list began when it was last looked at, and each page since the last new row. */
   readonly pageStarts: ReadonlyArray<{ readonly id: string; readonly offset: number }>
-  readonly doubts: number
+  readonly inconclusiveProbes: number
   /** How many requests in a row brought no new row. */
   readonly idle: number
   readonly stats: HistoryStats
@@ -114,7 +114,7 @@ export type StallReason = "repeatedPages" | "noProgress" | "anchorLost"
 
 export type Interpretation<A> =
   | { readonly _tag: "Rows"; readonly walk: Walk; readonly rows: ReadonlyArray<A> }
-  | { readonly _tag: "Again"; readonly walk: Walk }
+  | { readonly _tag: "NoRows"; readonly walk: Walk }
   | { readonly _tag: "End"; readonly walk: Walk; readonly reason: EndReason }
   | { readonly _tag: "Stalled"; readonly walk: Walk; readonly reason: StallReason }
 
@@ -127,14 +127,14 @@ export const resume = (place: Place.Place, pageSize: number): Walk => ({
     openUntil: undefined,
     longest: 0,
     cuts: 0,
-    restless: false,
+    hasChanged: false,
     overlap,
     margin: 0,
     extraLimit: 0,
     ignoresLimit: false,
     ignoresOffset: "unknown",
     pageStarts: [],
-    doubts: 0,
+    inconclusiveProbes: 0,
     idle: 0,
     stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0, unreadable: 0 }
   }
@@ -169,7 +169,7 @@ const lastOf = <A>(items: ReadonlyArray<A>): A | undefined => items[items.length
 
 export const request = ({ place, run }: Walk): Request => {
   if (run.ignoresOffset === "probing") {
-    // Whatever moved the suspicious page to its offset stands before it.
+    // Rows that moved the repeated page to its offset stand before it.
     return { offset: 0, limit: Math.min(maxLimit, Math.max(run.pageSize, 1 + (lastOf(run.pageStarts)?.offset ?? 0))) }
   }
   switch (run.step._tag) {
@@ -243,8 +243,8 @@ const find = ({ openBelow, recent }: Place.Place, rows: ReadonlyArray<Row>): Kno
   return { last, lastRank, maxRank, count, inversions, displaced }
 }
 
-const again = (place: Place.Place, run: Run, step: Step = read): Interpretation<never> => ({
-  _tag: "Again",
+const noRows = (place: Place.Place, run: Run, step: Step = read): Interpretation<never> => ({
+  _tag: "NoRows",
   walk: { place, run: { ...run, step } }
 })
 
@@ -300,14 +300,14 @@ const give = <A extends Row>(
         ...counted,
         openUntil,
         step: looksLast(run, limit, rows.length)
-          ? { _tag: "Peek", sure: false, last: lastOf(ids) as string, ahead: 0 }
+          ? { _tag: "Peek", isStable: false, last: lastOf(ids) as string, ahead: 0 }
           : read,
-        restless: run.restless || isShort || shift !== 0,
+        hasChanged: run.hasChanged || isShort || shift !== 0,
         overlap: Math.min(overlap, run.overlap + 1),
         margin: Math.min(maxLimit, Math.max(fade(run.margin), Math.ceil(-1.25 * shift))),
         extraLimit: Math.min(maxLimit, Math.max(fade(run.extraLimit), shift)),
         idle: 0,
-        doubts: 0,
+        inconclusiveProbes: 0,
         pageStarts: run.pageStarts.filter((start) => start.offset === 0 || start.offset === offset)
       }
     }
@@ -337,21 +337,21 @@ const nothingNew = (
   }
   const isExpected = behind === place.position || position === place.position
   if (isShort && (missing === 0 || isExpected)) {
-    const sure = !before.restless && behind === place.position
+    const isStable = !before.hasChanged && behind === place.position
     const growth = Math.max(0, behind - place.position)
     const isGrowing = before.idle > growingAfter && growth <= maxAhead && looksLast(before, limit, rows.length)
     const margin = Math.max(before.margin, Math.ceil(1.25 * (place.position - behind)))
     const run = { ...before, margin, extraLimit: Math.min(maxLimit, Math.max(before.extraLimit, growth)) }
-    const step: Step = { _tag: "Peek", sure, last: lastId, ahead: isGrowing ? growth : 0 }
-    return again({ ...place, position: behind, fromHead: false }, run, step)
+    const step: Step = { _tag: "Peek", isStable, last: lastId, ahead: isGrowing ? growth : 0 }
+    return noRows({ ...place, position: behind, fromHead: false }, run, step)
   }
   const shift = position - place.position
   const run = count(before, { jumps: shift > 0 ? 1 : 0 })
-  return again(
+  return noRows(
     { ...place, position, fromHead: false },
     {
       ...run,
-      restless: true,
+      hasChanged: true,
       // An answer was cut within the overlap: a smaller one leaves room for what follows.
       overlap: before.step._tag === "Peek" ? Math.max(1, Math.floor(run.overlap / 2)) : run.overlap,
       margin: before.step._tag === "Peek" ? 0 : run.margin,
@@ -373,7 +373,7 @@ const sightingOf = ({ sessions }: Place.Place, { request: { offset }, rows }: An
 
 /** No row is known: the place is elsewhere. */
 const lookElsewhere = (place: Place.Place, before: Run, answer: Answer<Row>): Interpretation<never> => {
-  const run = count({ ...before, restless: true }, { stepBacks: 1 })
+  const run = count({ ...before, hasChanged: true }, { stepBacks: 1 })
   const { request: asked, rows } = answer
   // A step of half an answer shows what is before it and what is in it.
   const length = rows.length > 0 && rows.length < asked.limit ? rows.length : before.pageSize
@@ -381,14 +381,14 @@ const lookElsewhere = (place: Place.Place, before: Run, answer: Answer<Row>): In
   const search =
     before.step._tag === "Search" ? before.step.search : Search.start(asked.offset, step, Window.size(place.recent))
   const next = Search.next(search, asked, rows.length, sightingOf(place, answer))
-  if (next.passes < 2) return again(place, run, { _tag: "Search", search: next })
+  if (next.passes < 2) return noRows(place, run, { _tag: "Search", search: next })
   // All of the list was looked at, and then once more. Every row that was given after the sighted one is gone.
   if (next.sighting !== undefined) {
     const { id, position } = next.sighting
-    return again({ ...place, position, recent: Window.add(place.recent, [id]) }, run)
+    return noRows({ ...place, position, recent: Window.add(place.recent, [id]) }, run)
   }
   if (place.forgot) return stall({ place, run }, "anchorLost")
-  return again({ ...place, position: 0, fromHead: true }, run)
+  return noRows({ ...place, position: 0, fromHead: true }, run)
 }
 
 /**
@@ -404,10 +404,10 @@ const hold = <A extends Row>(place: Place.Place, before: Run, answer: Answer<A>)
   const held = isPassed ? [] : all
   const ids = new Set(held.flatMap(({ rows }) => rows.map(({ id }) => id)))
   const seen = answer.rows.filter(({ id }) => ids.has(id)).length
-  const step = (answers: ReadonlyArray<Answer<A>>, next: "more" | "rest" | "again", run = before) =>
-    again(place, run, answers.length === 0 ? read : { _tag: "Hold", answers, next })
-  if (answer.rows.length === 0) return next === "again" ? step(held.slice(0, -1), "more") : step(held, "again")
-  if (next === "again") {
+  const step = (answers: ReadonlyArray<Answer<A>>, next: "more" | "rest" | "end", run = before) =>
+    noRows(place, run, answers.length === 0 ? read : { _tag: "Hold", answers, next })
+  if (answer.rows.length === 0) return next === "end" ? step(held.slice(0, -1), "more") : step(held, "end")
+  if (next === "end") {
     const last = lastOf(held) as Answer<A>
     const end = last.request.offset + last.rows.length
     const isSame =
@@ -439,9 +439,9 @@ const release = <A extends Row>(place: Place.Place, run: Run, answers: ReadonlyA
 }
 
 /**
- * Whether the server ignores `offset`. Two pages that start with the same row make it likely, and the page at offset 0 is
- * asked for. If that starts with the row as well, it does. If that holds the row where it was found, or rows had arrived, it
- * does not. Else a doubt is left, and too many doubts before there is a new row are proof.
+ * Whether the server ignores `offset`. If two pages start with the same row, the walk requests offset 0. If that page starts
+ * with the row as well, the server ignores `offset`. If it holds the row at its offset, or rows have arrived, the server does
+ * not. Otherwise the probe is inconclusive, and too many inconclusive probes before a new row count as proof.
  */
 const checkOffset = (
   before: Walk,
@@ -451,27 +451,31 @@ const checkOffset = (
   const { place } = before
   const [head] = rows
   if (before.run.ignoresOffset === "no" || head === undefined) return undefined
-  const proven = (): Interpretation<never> =>
+  const ignored = (): Interpretation<never> =>
     // A server that ignores `limit` too has long given all it has.
     run.ignoresLimit
       ? { _tag: "End", walk: { place, run }, reason: "wholeList" }
       : stall({ place, run }, "repeatedPages")
   if (before.run.ignoresOffset === "probing") {
-    const suspect = lastOf(before.run.pageStarts)
-    if (head.id === suspect?.id) return proven()
+    const repeated = lastOf(before.run.pageStarts)
+    if (head.id === repeated?.id) return ignored()
     const hasArrived =
       before.run.pageStarts.every(({ id }) => id !== head.id) &&
       rows.some(({ id }) => Window.rankOf(place.recent, id) === undefined)
-    const isClear = hasArrived || (suspect !== undefined && rows[suspect.offset]?.id === suspect.id)
-    if (isClear) return again(place, { ...run, ignoresOffset: "no", doubts: 0 }, run.step)
-    const pageStarts = run.pageStarts.filter(({ id }) => id !== suspect?.id)
-    return again(place, { ...run, ignoresOffset: "unknown", doubts: run.doubts + 1, pageStarts }, run.step)
+    const heedsOffset = hasArrived || (repeated !== undefined && rows[repeated.offset]?.id === repeated.id)
+    if (heedsOffset) return noRows(place, { ...run, ignoresOffset: "no", inconclusiveProbes: 0 }, run.step)
+    const pageStarts = run.pageStarts.filter(({ id }) => id !== repeated?.id)
+    return noRows(
+      place,
+      { ...run, ignoresOffset: "unknown", inconclusiveProbes: run.inconclusiveProbes + 1, pageStarts },
+      run.step
+    )
   }
-  const alike = before.run.pageStarts.some(({ id, offset }) => id === head.id && offset !== asked.offset)
-  if (!alike || asked.offset === 0) return undefined
-  return run.doubts === maxDoubts
+  const isRepeat = before.run.pageStarts.some(({ id, offset }) => id === head.id && offset !== asked.offset)
+  if (!isRepeat || asked.offset === 0) return undefined
+  return run.inconclusiveProbes === maxInconclusiveProbes
     ? stall({ place, run }, "repeatedPages")
-    : again(place, { ...run, ignoresOffset: "probing" }, run.step)
+    : noRows(place, { ...run, ignoresOffset: "probing" }, run.step)
 }
 
 /** Says what an answer means. */
@@ -509,28 +513,28 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       const isHeld = !wasLast && known.lastRank < place.openBelow && known.displaced.length === 0
       return isHeld ? hold(place, counted, answer) : give(place, counted, answer, known)
     }
-    return run.idle >= patience
+    return run.idle >= maxIdle
       ? stall({ place, run: counted }, "noProgress")
       : nothingNew(place, counted, answer, known)
   }
   if (place.fromHead) return give(place, counted, answer, known)
-  if (run.idle >= patience) return stall({ place, run: counted }, "noProgress")
+  if (run.idle >= maxIdle) return stall({ place, run: counted }, "noProgress")
   switch (step._tag) {
     case "Peek":
       if (rows.length > 0) {
-        const cut = { ...counted, cuts: run.cuts + 1, restless: true }
-        return isBlind(cut) ? give(place, cut, answer, known) : again(place, cut)
+        const cut = { ...counted, cuts: run.cuts + 1, hasChanged: true }
+        return isBlind(cut) ? give(place, cut, answer, known) : noRows(place, cut)
       }
-      return step.sure
+      return step.isStable
         ? { _tag: "End", walk: { place, run }, reason: "emptyAnswer" }
-        : again(place, counted, { _tag: "Confirm", last: step.last, ahead: step.ahead })
+        : noRows(place, counted, { _tag: "Confirm", last: step.last, ahead: step.ahead })
     case "Hold":
       return hold(place, counted, answer)
     default:
       if (!blind || step._tag === "Confirm") return lookElsewhere(place, counted, answer)
-      // One row at a time is taken on trust. More than one leave room for an overlap, so they are asked for again with it.
+      // A single row leaves no room for an overlap. More than one do, so they are requested again with it.
       if (rows.length === 1) return give(place, counted, answer, known)
-      return again(
+      return noRows(
         place,
         counted,
         rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "", ahead: 0 }

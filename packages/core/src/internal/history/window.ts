@@ -6,8 +6,8 @@
 /** How many ids a window holds at most. */
 export const capacity = 512
 
-/** How many older ids the log may keep before the window is copied out of it. */
-const slack = 2048
+/** How many ids the log may hold before the window is copied into a new one. */
+const maxLogged = 2048
 
 interface Log {
   /** Ids and their ranks, which count up in the order in which the ids were given. */
@@ -59,7 +59,7 @@ export const add = (window: Window, more: ReadonlyArray<string>): Window => {
   const { log } = window
   const end = window.end + more.length
   if (more.length >= capacity) return { log: makeLog(more.slice(-capacity), end - capacity), end }
-  const extend = log.next === window.end && log.ranks.size < slack && !more.some((id) => log.ranks.has(id))
+  const extend = log.next === window.end && log.ranks.size < maxLogged && !more.some((id) => log.ranks.has(id))
   if (!extend) {
     const kept = ids(window)
     return add({ log: makeLog(kept, window.end - kept.length), end: window.end }, more)
