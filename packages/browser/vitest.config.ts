@@ -50,7 +50,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     name: "packages/browser",
-    testTimeout: 20_000,
+    testTimeout: 120_000,
     ...(executablePath === undefined ? { include: ["test/noChromium.test.ts"] } : inChromium)
   }
 })

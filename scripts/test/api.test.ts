@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { report } from "../api.ts"
 
-describe("The report of a package", { timeout: 60_000 }, () => {
+describe("The report of a package", () => {
   const folder = mkdtempSync(join(tmpdir(), "mix-effect-api-"))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const one = join(folder, "one")

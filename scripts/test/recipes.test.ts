@@ -81,7 +81,7 @@ const socks = (targets: Array<string>) =>
     })
   })
 
-describe("Recipes of docs/node.md", { timeout: 60_000 }, () => {
+describe("Recipes of docs/node.md", () => {
   it.scopedLive("an authority, a client certificate, a unix socket, a SOCKS proxy, an interceptor, MockAgent", () =>
     Effect.gen(function* () {
       const own = Certificate.make("selfSigned")

@@ -22,7 +22,7 @@ const runOnServer = (snippets: ReadonlyArray<Snippet>) =>
     return { problems, targets }
   })
 
-describe("Snippets", { timeout: 120_000 }, () => {
+describe("Snippets", () => {
   const snippets = collect(root)
 
   it("are found in the documents and the doc comments", () => {
@@ -46,7 +46,7 @@ describe("Snippets", { timeout: 120_000 }, () => {
   )
 })
 
-describe("A snippet", { timeout: 120_000 }, () => {
+describe("A snippet", () => {
   const folder = mkdtempSync(join(tmpdir(), "mix-effect-snippets-"))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const collectReadme = (text: string) => {

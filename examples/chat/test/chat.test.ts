@@ -27,7 +27,7 @@ const run = (serverUrl: string, ...args: ReadonlyArray<string>) =>
     return { stdout, stderr, code: Number(code) }
   }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
 
-describe("chat", { timeout: 60_000 }, () => {
+describe("chat", () => {
   it("shows nothing that a terminal would obey", () => {
     assert.strictEqual(safe("a\u001b[31m\u0007\u009b\u202e\nb\tc"), "a [31m   \nb\tc")
   })

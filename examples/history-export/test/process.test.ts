@@ -23,7 +23,7 @@ const stallingAt = (offset: number) =>
         : Effect.succeed(undefined)
   }))
 
-describe.concurrent("the process", { timeout: 60_000 }, () => {
+describe.concurrent("the process", () => {
   it.scopedLive("without flags: the history of an embedded server, one session, one message", () =>
     Effect.gen(function* () {
       // A blank variable counts as none, and a proxy is for other servers.

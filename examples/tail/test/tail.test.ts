@@ -21,7 +21,7 @@ const start = (serverUrl: string) =>
     return { tail, stderr: Fiber.join(stderr) }
   })
 
-describe.concurrent("tail", { timeout: 60_000 }, () => {
+describe.concurrent("tail", () => {
   it.scopedLive("shows the last messages, then those that appear, until Ctrl-C", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve()

@@ -6,6 +6,7 @@ import * as FastCheck from "effect/FastCheck"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { BackendMessage, BackendMessages, Mismatch } from "../src/index.ts"
+import { draws } from "./draws.ts"
 import * as Fixtures from "./fixtures.ts"
 
 const decodeList = Schema.decodeUnknownEither(BackendMessages)
@@ -246,7 +247,7 @@ describe("BackendMessage", () => {
       FastCheck.property(Arbitrary.make(BackendMessage), (message) => {
         assert.deepStrictEqual(decode(encode(message)), message)
       }),
-      { numRuns: 500, seed: 20_250_925 }
+      { numRuns: draws(100, 500), seed: 20_250_925 }
     )
   })
 
@@ -257,7 +258,7 @@ describe("BackendMessage", () => {
         if (Either.isLeft(result)) assert.isString(Mismatch.fromParseError(result.left).path)
         else assert.isArray(result.right)
       }),
-      { numRuns: 2000, seed: 20_250_925 }
+      { numRuns: draws(200, 2000), seed: 20_250_925 }
     )
   })
 })

@@ -32,6 +32,7 @@ import {
 import * as Cursor from "../src/internal/history/cursor.ts"
 import * as Place from "../src/internal/history/place.ts"
 import * as Window from "../src/internal/history/window.ts"
+import { draws } from "./draws.ts"
 
 const cursor: HistoryCursor = Cursor.fromPlace({ ...Place.start, position: 2, recent: Window.make(["a", "b"]) })
 
@@ -174,7 +175,7 @@ describe("MixError", () => {
           }
           assert.strictEqual(printable(printable(text)), printable(text))
         }),
-        { numRuns: process.env.MIX_TEST_LONG === undefined ? 100 : 10_000 }
+        { numRuns: draws(100, 10_000) }
       )
     })
 

@@ -7,6 +7,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import { BackendMessage, BackendMessages, decodeBackendMessages, ToolCallData } from "../src/index.ts"
 import { isPlainMessage } from "../src/internal/plainMessage.ts"
+import { draws } from "./draws.ts"
 import * as Fixtures from "./fixtures.ts"
 
 const seed = 20261123
@@ -79,7 +80,8 @@ const change = (rows: unknown, { at, key, remove, value }: Step) => {
 }
 
 describe("decodeBackendMessages", () => {
-  it(`agrees with the schema on 5,000 lists, most of them changed somewhere (seed ${seed})`, () => {
+  it(`agrees with the schema on lists, most of them changed somewhere (seed ${seed})`, () => {
+    const lists = draws(500, 5000)
     let decoded = 0
     let refused = 0
     FastCheck.assert(
@@ -89,10 +91,10 @@ describe("decodeBackendMessages", () => {
         if (agree(JSON.stringify(list))) decoded++
         else refused++
       }),
-      { numRuns: 5000, seed }
+      { numRuns: lists, seed }
     )
-    assert.isAbove(decoded, 500)
-    assert.isAbove(refused, 500)
+    assert.isAbove(decoded, lists / 10)
+    assert.isAbove(refused, lists / 10)
   })
 
   it("agrees with the schema on any JSON", () => {
@@ -100,7 +102,7 @@ describe("decodeBackendMessages", () => {
       FastCheck.property(FastCheck.json(), (json) => {
         agree(json)
       }),
-      { numRuns: 1000, seed }
+      { numRuns: draws(200, 1000), seed }
     )
   })
 

@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { PCGRandom } from "effect/Utils"
 import { HistoryCursor, MessagesService, ServerError, type Service } from "../src/index.ts"
+import { draws } from "./draws.ts"
 import * as Model from "./ModelServer.ts"
 
 const CursorText = Schema.parseJson(HistoryCursor)
@@ -64,8 +65,7 @@ const check = (server: Model.ModelServer, old: ReadonlySet<string>, seen: Readon
   }
 }
 
-const runs = process.env.MIX_TEST_LONG === undefined ? 10 : 300
-const timeout = 60_000 + 2000 * runs
+const runs = draws(4, 30)
 
 describe("followHistory under drift", () => {
   it.effect.each([200, 400, 1200, 3000])("%i messages behind a known one of their second come once", (count) =>
@@ -88,52 +88,49 @@ describe("followHistory under drift", () => {
     })
   )
 
-  it.effect(
-    "emits each message once over hostile lists, through failures and cursors",
-    () =>
-      Effect.gen(function* () {
-        let stalled = 0
-        for (let seed = 1; seed <= runs; seed++) {
-          const random = new PCGRandom(seed, 0x1f3)
-          const below = (n: number) => random.integer(n)
-          const size = [0, 1, below(50), below(1500)][below(4)] as number
-          const perSecond = [1, 5, Math.max(1, size)][below(3)] as number
-          const millis = [50, 200, 900, 2000, 10_000][below(5)] as number
-          const { arrive, history, server, state } = live({ size, perSecond, sessions: 5 })
-          const old = new Set(server.ids())
-          const seen: Array<string> = []
-          const message = JSON.stringify({ seed, size, perSecond, millis })
-          let from: HistoryCursor | undefined = below(2) === 0 ? undefined : yield* carry(yield* current(history))
-          let fiber = yield* follow(history, seen, millis, from)
-          yield* TestClock.adjust("5 seconds")
-          let ended = false
-          for (let n = 0; n < 12 && !ended; n++) {
-            if (below(3) > 0) yield* arrive(below(4) === 0 ? 200 + below(2800) : 1 + below(4), 100 + n)
-            if (below(6) === 0) server.removeSession(100 + below(n + 1))
-            if (below(6) === 0) server.remove(below(Math.max(1, server.rows.length)), 1 + below(3))
-            yield* TestClock.adjust(`${below(2 * millis)} millis`)
-            if (below(4) > 0) continue
-            state.failing = true
-            yield* TestClock.adjust(`${2 * millis + 100} millis`)
-            const error = yield* Effect.flip(Fiber.join(fiber))
-            state.failing = false
-            if (error._tag === "HistoryStalled") ended = true
-            else {
-              const cursor = error.cursor as HistoryCursor
-              assert.isDefined(cursor, message)
-              from = below(2) === 0 ? cursor : yield* carry(cursor)
-              if (below(2) === 0) yield* arrive(1 + below(300), 200 + n)
-              fiber = yield* follow(history, seen, millis, from)
-            }
+  it.effect("emits each message once over hostile lists, through failures and cursors", () =>
+    Effect.gen(function* () {
+      let stalled = 0
+      for (let seed = 1; seed <= runs; seed++) {
+        const random = new PCGRandom(seed, 0x1f3)
+        const below = (n: number) => random.integer(n)
+        const size = [0, 1, below(50), below(1500)][below(4)] as number
+        const perSecond = [1, 5, Math.max(1, size)][below(3)] as number
+        const millis = [50, 200, 900, 2000, 10_000][below(5)] as number
+        const { arrive, history, server, state } = live({ size, perSecond, sessions: 5 })
+        const old = new Set(server.ids())
+        const seen: Array<string> = []
+        const message = JSON.stringify({ seed, size, perSecond, millis })
+        let from: HistoryCursor | undefined = below(2) === 0 ? undefined : yield* carry(yield* current(history))
+        let fiber = yield* follow(history, seen, millis, from)
+        yield* TestClock.adjust("5 seconds")
+        let ended = false
+        for (let n = 0; n < 12 && !ended; n++) {
+          if (below(3) > 0) yield* arrive(below(4) === 0 ? 200 + below(2800) : 1 + below(4), 100 + n)
+          if (below(6) === 0) server.removeSession(100 + below(n + 1))
+          if (below(6) === 0) server.remove(below(Math.max(1, server.rows.length)), 1 + below(3))
+          yield* TestClock.adjust(`${below(2 * millis)} millis`)
+          if (below(4) > 0) continue
+          state.failing = true
+          yield* TestClock.adjust(`${2 * millis + 100} millis`)
+          const error = yield* Effect.flip(Fiber.join(fiber))
+          state.failing = false
+          if (error._tag === "HistoryStalled") ended = true
+          else {
+            const cursor = error.cursor as HistoryCursor
+            assert.isDefined(cursor, message)
+            from = below(2) === 0 ? cursor : yield* carry(cursor)
+            if (below(2) === 0) yield* arrive(1 + below(300), 200 + n)
+            fiber = yield* follow(history, seen, millis, from)
           }
-          yield* TestClock.adjust(`${2 * millis + 3000} millis`)
-          if (ended || fiber.unsafePoll() !== null) stalled++
-          else check(server, old, seen, message)
-          yield* Fiber.interrupt(fiber)
         }
-        assert.isAtMost(stalled, runs / 20, "stalled")
-      }),
-    timeout
+        yield* TestClock.adjust(`${2 * millis + 3000} millis`)
+        if (ended || fiber.unsafePoll() !== null) stalled++
+        else check(server, old, seen, message)
+        yield* Fiber.interrupt(fiber)
+      }
+      assert.isAtMost(stalled, runs / 20, "stalled")
+    })
   )
 
   /** Marks the present, which may take two seconds. */
@@ -144,71 +141,66 @@ describe("followHistory under drift", () => {
       return yield* Fiber.join(fiber)
     })
 
-  it.effect(
-    "mark, export, follow: no gap, and nothing old again",
-    () =>
-      Effect.gen(function* () {
-        for (let seed = 1; seed <= runs; seed++) {
-          const random = new PCGRandom(seed, 0x77)
-          const below = (n: number) => random.integer(n)
-          const size = [0, 1, 30, 1100, 2500][below(5)] as number
-          const oneSecond = below(2) === 0
-          const { arrive, server } = live({ size, perSecond: oneSecond ? Math.max(1, size) : 3 })
-          let session = 1
-          let arriving = true
-          // Every answer takes a while, and sometimes messages arrive meanwhile.
-          const wait = () =>
-            Effect.zipRight(
-              Effect.sleep(`${below(400)} millis`),
-              Effect.suspend(() =>
-                arriving && below(3) === 0 ? arrive(1 + below(below(4) === 0 ? 500 : 3), session++) : Effect.void
-              )
+  it.effect("mark, export, follow: no gap, and nothing old again", () =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= runs; seed++) {
+        const random = new PCGRandom(seed, 0x77)
+        const below = (n: number) => random.integer(n)
+        const size = [0, 1, 30, 1100, 2500][below(5)] as number
+        const oneSecond = below(2) === 0
+        const { arrive, server } = live({ size, perSecond: oneSecond ? Math.max(1, size) : 3 })
+        let session = 1
+        let arriving = true
+        // Every answer takes a while, and sometimes messages arrive meanwhile.
+        const wait = () =>
+          Effect.zipRight(
+            Effect.sleep(`${below(400)} millis`),
+            Effect.suspend(() =>
+              arriving && below(3) === 0 ? arrive(1 + below(below(4) === 0 ? 500 : 3), session++) : Effect.void
             )
-          /** Runs to the end and no further, so that what comes next is in the same second. */
-          const finish = <A, E>(effect: Effect.Effect<A, E>) =>
-            Effect.gen(function* () {
-              const fiber = yield* Effect.fork(effect)
-              while (fiber.unsafePoll() === null) yield* TestClock.adjust("50 millis")
-              return yield* Fiber.join(fiber)
-            })
-          const history = Model.service(server, { wait })
-          const before = new Set(server.ids())
-          const message = JSON.stringify({ seed, size, oneSecond })
-          const from = yield* carry(yield* finish(history.currentCursor()))
-          const marked = new Set(server.ids())
-          const exported = new Set<string>()
-          yield* finish(
-            Stream.runForEach(history.streamHistory(), (row) => Effect.sync(() => void exported.add(row.id)))
           )
-          yield* arrive(below(300), session++)
-          const seen: Array<string> = []
-          const fiber = yield* follow(history, seen, 500, from)
-          yield* TestClock.adjust("8 seconds")
-          arriving = false
-          yield* TestClock.adjust("5 seconds")
-          yield* Fiber.interrupt(fiber)
-          const shown = new Set(seen)
-          const gap = server.ids().filter((id) => !exported.has(id) && !shown.has(id))
-          assert.deepStrictEqual(gap, [], `neither exported nor followed: ${message}`)
-          // What arrived while the mark was being taken may count as old. What arrived after it must be followed.
-          const later = new Set(server.ids().filter((id) => !marked.has(id)))
-          assert.isTrue(
-            [...later].every((id) => shown.has(id)),
-            `arrived after the mark, and not followed: ${message}`
-          )
-          assert.strictEqual(shown.size, seen.length, `repeated: ${message}`)
-          assert.isFalse(
-            seen.some((id) => before.has(id)),
-            `old: ${message}`
-          )
-          const seconds = seen.map((id) => (server.all.get(id) as Model.ModelMessage).second)
-          assert.isTrue(
-            seconds.every((second, n) => n === 0 || second >= (seconds[n - 1] as number)),
-            `order: ${message}`
-          )
-        }
-      }),
-    timeout
+        /** Runs to the end and no further, so that what comes next is in the same second. */
+        const finish = <A, E>(effect: Effect.Effect<A, E>) =>
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(effect)
+            while (fiber.unsafePoll() === null) yield* TestClock.adjust("50 millis")
+            return yield* Fiber.join(fiber)
+          })
+        const history = Model.service(server, { wait })
+        const before = new Set(server.ids())
+        const message = JSON.stringify({ seed, size, oneSecond })
+        const from = yield* carry(yield* finish(history.currentCursor()))
+        const marked = new Set(server.ids())
+        const exported = new Set<string>()
+        yield* finish(Stream.runForEach(history.streamHistory(), (row) => Effect.sync(() => void exported.add(row.id))))
+        yield* arrive(below(300), session++)
+        const seen: Array<string> = []
+        const fiber = yield* follow(history, seen, 500, from)
+        yield* TestClock.adjust("8 seconds")
+        arriving = false
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.interrupt(fiber)
+        const shown = new Set(seen)
+        const gap = server.ids().filter((id) => !exported.has(id) && !shown.has(id))
+        assert.deepStrictEqual(gap, [], `neither exported nor followed: ${message}`)
+        // What arrived while the mark was being taken may count as old. What arrived after it must be followed.
+        const later = new Set(server.ids().filter((id) => !marked.has(id)))
+        assert.isTrue(
+          [...later].every((id) => shown.has(id)),
+          `arrived after the mark, and not followed: ${message}`
+        )
+        assert.strictEqual(shown.size, seen.length, `repeated: ${message}`)
+        assert.isFalse(
+          seen.some((id) => before.has(id)),
+          `old: ${message}`
+        )
+        const seconds = seen.map((id) => (server.all.get(id) as Model.ModelMessage).second)
+        assert.isTrue(
+          seconds.every((second, n) => n === 0 || second >= (seconds[n - 1] as number)),
+          `order: ${message}`
+        )
+      }
+    })
   )
 
   it.effect("marks a list that lies in one second, and misses nothing that arrives in it", () =>
@@ -281,27 +273,24 @@ describe("followHistory under drift", () => {
     })
   )
 
-  it.effect(
-    "reads 130,000 messages in one page",
-    () =>
-      Effect.gen(function* () {
-        const server = new Model.ModelServer({ size: 130_000, ignoresLimit: true })
-        const history = Model.service(server)
-        const count = yield* Stream.runCount(history.streamHistory())
-        assert.strictEqual(count, 130_000)
-        const from = yield* current(history)
-        server.insert(3)
-        for (const start of [from, undefined]) {
-          const seen: Array<string> = []
-          const fiber = yield* follow(history, seen, 5000, start)
-          yield* TestClock.adjust("5 seconds")
-          assert.lengthOf(seen, start === undefined ? 0 : 3)
-          server.insert(2)
-          yield* TestClock.adjust("5 seconds")
-          assert.lengthOf(seen, start === undefined ? 2 : 5)
-          yield* Fiber.interrupt(fiber)
-        }
-      }),
-    timeout
+  it.effect("reads 130,000 messages in one page", () =>
+    Effect.gen(function* () {
+      const server = new Model.ModelServer({ size: 130_000, ignoresLimit: true })
+      const history = Model.service(server)
+      const count = yield* Stream.runCount(history.streamHistory())
+      assert.strictEqual(count, 130_000)
+      const from = yield* current(history)
+      server.insert(3)
+      for (const start of [from, undefined]) {
+        const seen: Array<string> = []
+        const fiber = yield* follow(history, seen, 5000, start)
+        yield* TestClock.adjust("5 seconds")
+        assert.lengthOf(seen, start === undefined ? 0 : 3)
+        server.insert(2)
+        yield* TestClock.adjust("5 seconds")
+        assert.lengthOf(seen, start === undefined ? 2 : 5)
+        yield* Fiber.interrupt(fiber)
+      }
+    })
   )
 })

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { type BackendMessage, InvalidRequest, MessageId, MessagesService, SessionId } from "../src/index.ts"
+import { draws } from "./draws.ts"
 
 /** What no error may repeat. */
 const canary = "canary-5d1e"
@@ -172,7 +173,7 @@ describe("parameters", () => {
             assert.instanceOf(Option.getOrUndefined(Cause.failureOption(exit.cause)), InvalidRequest)
           }
         }),
-        { numRuns: 5000, seed: 20_250_925 }
+        { numRuns: draws(500, 5000), seed: 20_250_925 }
       )
     })
   })
@@ -387,7 +388,7 @@ describe("parameters", () => {
             }
           }
         ),
-        { numRuns: 2000, seed: 20_250_925 }
+        { numRuns: draws(200, 2000), seed: 20_250_925 }
       )
     })
   })

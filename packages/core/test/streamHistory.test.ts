@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { PCGRandom } from "effect/Utils"
 import { type BackendMessage, HistoryCursor, MessagesService, Prefetching, ServerError } from "../src/index.ts"
+import { draws } from "./draws.ts"
 import * as Model from "./ModelServer.ts"
 
 const ids = <E, R>(stream: Stream.Stream<BackendMessage, E, R>) =>
@@ -335,7 +336,7 @@ describe("streamHistory", () => {
     it.effect("loses and repeats nothing under drift", () =>
       Effect.gen(function* () {
         for (const prefetch of [1, 2, 3, 4]) {
-          for (let seed = 0; seed < 60; seed++) {
+          for (let seed = 0; seed < draws(12, 60); seed++) {
             const { change, drawn, pageSize, server } = Model.scenario(seed, { ...Model.calm, size: 300 })
             const began = server.ids()
             const history = Model.service(server, { between: change })
@@ -517,7 +518,7 @@ describe("streamHistory", () => {
       "loses and repeats nothing over hostile lists, stopped by failures and resumed",
       () =>
         Effect.gen(function* () {
-          const runs = process.env.MIX_TEST_LONG === undefined ? 15 : 300
+          const runs = draws(5, 40)
           const CursorText = Schema.parseJson(HistoryCursor)
           for (let seed = 1; seed <= runs; seed++) {
             for (const prefetch of [0, 1 + (seed % 4)]) {

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as Window from "../src/internal/history/window.ts"
+import { draws } from "./draws.ts"
 
 const numbers = (from: number, count: number) => Array.from({ length: count }, (_, n) => `m${from + n}`)
 
@@ -38,7 +39,7 @@ describe("window", () => {
           }
         }
       }),
-      { numRuns: 300, seed: 20261126 }
+      { numRuns: draws(50, 300), seed: 20261126 }
     )
   })
 

@@ -8,6 +8,7 @@ import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import * as Stream from "effect/Stream"
+import { draws } from "../../core/test/draws.ts"
 import { MessagesHttp, RetryPolicy } from "../src/index.ts"
 import {
   type Answer,
@@ -63,12 +64,12 @@ const send = (server: Scripted, options?: Parameters<typeof withService>[2]) =>
   withService(server, (messages) => messages.send({ id: sessionId, text: "Hello" }), options)
 
 describe("standard", () => {
-  it.effect("10,000 draws: each delay between nothing and min(8 s, 250 ms * 2^n), over the whole range", () =>
+  it.effect("each delay between nothing and min(8 s, 250 ms * 2^n), over the whole range", () =>
     Effect.gen(function* () {
-      let draws = 0
+      let drawn = 0
       const most = [0, 0, 0]
       const least = [1, 1, 1]
-      while (draws < 10_000) {
+      while (drawn < draws(2000, 10_000)) {
         const chosen = yield* delays(RetryPolicy.standard, 10)
         assert.lengthOf(chosen, 3, "at most 4 attempts")
         chosen.forEach((delay, index) => {
@@ -78,7 +79,7 @@ describe("standard", () => {
           most[index] = Math.max(most[index] as number, share)
           least[index] = Math.min(least[index] as number, share)
         })
-        draws += chosen.length
+        drawn += chosen.length
       }
       for (const share of most) assert.isAbove(share, 0.99)
       for (const share of least) assert.isBelow(share, 0.01)

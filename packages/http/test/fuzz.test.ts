@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { draws } from "../../core/test/draws.ts"
 import { type Engine, RetryPolicy, Services } from "../src/index.ts"
 import { type Answer, scripted, sessionId, withService } from "./scripted.ts"
 
@@ -163,46 +164,43 @@ const toReply = ({ body, headers, status }: Reply): Engine.Reply => {
 
 const encode = Schema.encodeSync(Schema.parseJson(MixError))
 
-it.live(
-  "20,000 generated replies",
-  () =>
-    Effect.gen(function* () {
-      const runs = 20_000
-      const tags: Record<string, number> = {}
-      const answers = FastCheck.sample(reply, { numRuns: runs, seed })
-      let next = 0
-      const server = scripted(() => answers[next] as Reply)
-      const engine: Engine.Engine = () => Effect.sync(() => toReply(answers[next] as Reply))
-      const ofEngine = yield* Services.makeMessages(() => Effect.succeed(engine), {
-        serverUrl: "http://localhost:8088"
-      })
-      yield* withService(server, (ofClient) =>
-        Effect.gen(function* () {
-          for (; next < runs; next++) {
-            // A client takes ten times as long, and how it is read is no matter of what the reply says.
-            const messages = next % 10 === 0 ? ofClient : ofEngine
-            const call: Effect.Effect<unknown, MixError> =
-              next % 3 === 0
-                ? messages.send({ id: sessionId, text: "Hello" })
-                : next % 3 === 1
-                  ? messages.getHistory()
-                  : messages.listSession({ id: sessionId })
-            const exit = yield* Effect.exit(call.pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none)))
-            const failed = Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : Option.none()
-            if (Exit.isFailure(exit) && Option.isNone(failed)) {
-              assert.fail(`seed ${seed}, reply ${next}: ${Cause.pretty(exit.cause)}`)
-            }
-            const tag = Option.isSome(failed) ? failed.value._tag : "success"
-            tags[tag] = (tags[tag] ?? 0) + 1
-            if (Option.isSome(failed)) {
-              assert.isBelow(failed.value.message.length, 300)
-              if (next % 20 === 0) assert.isBelow(encode(failed.value).length, 20_000)
-            }
+it.live("generated replies", () =>
+  Effect.gen(function* () {
+    const runs = draws(1000, 20_000)
+    const tags: Record<string, number> = {}
+    const answers = FastCheck.sample(reply, { numRuns: runs, seed })
+    let next = 0
+    const server = scripted(() => answers[next] as Reply)
+    const engine: Engine.Engine = () => Effect.sync(() => toReply(answers[next] as Reply))
+    const ofEngine = yield* Services.makeMessages(() => Effect.succeed(engine), {
+      serverUrl: "http://localhost:8088"
+    })
+    yield* withService(server, (ofClient) =>
+      Effect.gen(function* () {
+        for (; next < runs; next++) {
+          // A client takes ten times as long, and how it is read is no matter of what the reply says.
+          const messages = next % 10 === 0 ? ofClient : ofEngine
+          const call: Effect.Effect<unknown, MixError> =
+            next % 3 === 0
+              ? messages.send({ id: sessionId, text: "Hello" })
+              : next % 3 === 1
+                ? messages.getHistory()
+                : messages.listSession({ id: sessionId })
+          const exit = yield* Effect.exit(call.pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none)))
+          const failed = Exit.isFailure(exit) ? Cause.failureOption(exit.cause) : Option.none()
+          if (Exit.isFailure(exit) && Option.isNone(failed)) {
+            assert.fail(`seed ${seed}, reply ${next}: ${Cause.pretty(exit.cause)}`)
           }
-        })
-      )
-      assert.strictEqual(server.requests.length, runs / 10)
-      console.log(`fuzz: ${runs} replies, seed ${seed}: ${JSON.stringify(tags)}`)
-    }),
-  120_000
+          const tag = Option.isSome(failed) ? failed.value._tag : "success"
+          tags[tag] = (tags[tag] ?? 0) + 1
+          if (Option.isSome(failed)) {
+            assert.isBelow(failed.value.message.length, 300)
+            if (next % 20 === 0) assert.isBelow(encode(failed.value).length, 20_000)
+          }
+        }
+      })
+    )
+    assert.strictEqual(server.requests.length, runs / 10)
+    console.log(`fuzz: ${runs} replies, seed ${seed}: ${JSON.stringify(tags)}`)
+  })
 )

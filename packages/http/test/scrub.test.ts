@@ -1,9 +1,10 @@
 /** 158 Echoes of a secret, however a server mangles them: no piece of sensible length is left, in linear time. */
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
+import { draws } from "../../core/test/draws.ts"
 import * as Scrub from "../src/internal/scrub.ts"
 
-const numRuns = process.env.MIX_TEST_LONG === undefined ? 200 : 10_000
+const numRuns = draws(100, 5000)
 
 const codes = (text: string) => Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
 
@@ -114,7 +115,7 @@ const kinds: ReadonlyArray<readonly [string, (secret: string) => (text: string) 
   ["a message", (secret) => Scrub.make(["other"], secret)]
 ]
 
-describe("echoes", { timeout: 300_000 }, () => {
+describe("echoes", () => {
   for (const [kind, make] of kinds) {
     it(`of all of ${kind}: nothing is left of it`, () => {
       FastCheck.assert(

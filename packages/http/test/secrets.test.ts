@@ -111,40 +111,37 @@ const call = (operation: "getHistory" | "listSession" | "send") => (messages: Se
   }
 }
 
-it.effect(
-  "over all statuses, bodies and engine failures",
-  () =>
-    Effect.gen(function* () {
-      let searched = 0
-      const search = (where: string, rendered: ReadonlyArray<string>, secrets = marks) => {
-        for (const text of rendered) {
-          searched += 1
-          for (const secret of secrets) {
-            assert.isFalse(text.includes(secret), `${secret} in ${where}: ${text.slice(0, 2000)}`)
-          }
+it.effect("over all statuses, bodies and engine failures", () =>
+  Effect.gen(function* () {
+    let searched = 0
+    const search = (where: string, rendered: ReadonlyArray<string>, secrets = marks) => {
+      for (const text of rendered) {
+        searched += 1
+        for (const secret of secrets) {
+          assert.isFalse(text.includes(secret), `${secret} in ${where}: ${text.slice(0, 2000)}`)
         }
       }
-      let failures = 0
-      for (const answer of answers) {
-        for (const operation of ["getHistory", "listSession", "send"] as const) {
-          // A read does not know the text of a message, and no server repeats one to it.
-          const secrets = operation === "send" ? marks : marks.filter((secret) => secret !== mark)
-          const { found, watch } = renderings.watcher()
-          const exit = yield* withService(scripted(answer), call(operation), options).pipe(watch, noJitter, Effect.exit)
-          const what = `${operation} after ${answer.status ?? 200} ${String(answer.body).slice(0, 40)}`
-          if (Exit.isFailure(exit)) {
-            failures += 1
-            search(what, renderings.ofCause(exit.cause), secrets)
-          }
-          search(`spans and logs of ${what}`, found, secrets)
+    }
+    let failures = 0
+    for (const answer of answers) {
+      for (const operation of ["getHistory", "listSession", "send"] as const) {
+        // A read does not know the text of a message, and no server repeats one to it.
+        const secrets = operation === "send" ? marks : marks.filter((secret) => secret !== mark)
+        const { found, watch } = renderings.watcher()
+        const exit = yield* withService(scripted(answer), call(operation), options).pipe(watch, noJitter, Effect.exit)
+        const what = `${operation} after ${answer.status ?? 200} ${String(answer.body).slice(0, 40)}`
+        if (Exit.isFailure(exit)) {
+          failures += 1
+          search(what, renderings.ofCause(exit.cause), secrets)
         }
+        search(`spans and logs of ${what}`, found, secrets)
       }
-      search("metrics", yield* renderings.ofMetrics)
-      assert.isAbove(failures, 1000)
-      assert.isAbove(searched, 50_000)
-      console.log(`secrets: ${failures} errors, ${searched} renderings searched for ${marks.length} secrets, 0 hits`)
-    }),
-  120_000
+    }
+    search("metrics", yield* renderings.ofMetrics)
+    assert.isAbove(failures, 1000)
+    assert.isAbove(searched, 50_000)
+    console.log(`secrets: ${failures} errors, ${searched} renderings searched for ${marks.length} secrets, 0 hits`)
+  })
 )
 
 it.effect("14 what a session is made with shows in no error, whole or in part", () =>

@@ -36,17 +36,22 @@ const answers: Readonly<Record<string, http.RequestListener>> = {
 }
 
 const server = Effect.acquireRelease(
-  Effect.async<string>((resume) => {
+  Effect.async<{ readonly serverUrl: string; readonly running: http.Server }>((resume) => {
     const running = http.createServer((request, response) => {
       const { searchParams } = new URL(request.url ?? "", "http://h")
       const answer = answers[searchParams.get("limit") ?? ""] ?? answers[1]
       answer?.(request, response)
     })
     running.listen(0, "127.0.0.1", () => {
-      resume(Effect.succeed(`http://127.0.0.1:${(running.address() as AddressInfo).port}`))
+      const serverUrl = `http://127.0.0.1:${(running.address() as AddressInfo).port}`
+      resume(Effect.succeed({ serverUrl, running }))
     })
   }),
-  () => Effect.void
+  ({ running }) =>
+    Effect.sync(() => {
+      running.close()
+      running.closeAllConnections()
+    })
 )
 
 /** Runs a program for each of many users at once, each in a context of its own, and gives what each found its own not to be. */
@@ -77,7 +82,7 @@ describe("162", () => {
   for (const engine of engineNames) {
     it.scopedLive(`${engine}: many users in turn and at once, over few connections`, () =>
       Effect.gen(function* () {
-        const serverUrl = yield* server
+        const { serverUrl } = yield* server
         const wrong = yield* users(5, (messages, check) =>
           Effect.gen(function* () {
             for (let turn = 0; turn < 3; turn++) {

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Random from "effect/Random"
+import { draws } from "../../core/test/draws.ts"
 import {
   breakingServer,
   type EngineName,
@@ -65,7 +66,7 @@ describe("151", () => {
         if (posts > 0 || arrived.includes(moment)) assert.strictEqual(failure.outcome, "unknown", failure.message)
         else if (engine === "MixNode") assert.strictEqual(failure.outcome, "notSent", failure.message)
       }),
-    { fastCheck: { numRuns: process.env.MIX_TEST_LONG === undefined ? 60 : 3000 } }
+    { fastCheck: { numRuns: draws(40, 600) } }
   )
 
   for (const engine of engineNames) {

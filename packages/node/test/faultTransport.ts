@@ -594,7 +594,11 @@ export const transportAbsent: ReadonlyArray<Absent> = [
     "a cache",
     "this client has none; over fetch reads carry no-store: tested in @mix-effect/browser and http"
   ),
-  elsewhere(165, "Bun, whose undici cannot dispatch", "a ConfigError when the layer is built; tested in bun.test.ts"),
+  elsewhere(
+    165,
+    "Bun, whose undici cannot dispatch",
+    "a ConfigError when the layer is built; tested in process.test.ts"
+  ),
   elsewhere(165, "an environment that cannot be read", "a ConfigError; tested in dispatcher.test.ts"),
   elsewhere(150, "the retry budget is empty", "the last error with budgetExhausted; tested in @mix-effect/http")
 ]

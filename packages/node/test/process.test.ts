@@ -138,6 +138,33 @@ describe("25 importing", () => {
   )
 })
 
+it.live("165 Bun's undici cannot dispatch: a ConfigError when the layer is built, which names what works", () =>
+  Effect.gen(function* () {
+    const imitation = "data:text/javascript,export class Agent {}; export class ProxyAgent {}"
+    const hooks = `export const resolve = (name, context, next) =>
+      name === "undici" ? { url: "${imitation}", shortCircuit: true } : next(name, context)`
+    const ended = yield* run(`
+      import { register } from "node:module"
+      import { MessagesService } from "@mix-effect/core"
+      import { ConfigError, ConfigProvider, Effect } from "effect"
+      register("data:text/javascript,${encodeURIComponent(hooks)}")
+      const { MixNode } = await import("@mix-effect/node")
+      // Directly, and through a proxy.
+      for (const HTTPS_PROXY of ["", "http://proxy.invalid:3128"]) {
+        const layer = MixNode.layer({ serverUrl: "https://mix.invalid" })
+        const error = await Effect.flip(Effect.provide(MessagesService, layer)).pipe(
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["HTTPS_PROXY", HTTPS_PROXY]]))),
+          Effect.runPromise
+        )
+        console.log(ConfigError.isConfigError(error), String(error))
+      }
+    `)
+    const lines = ended.stdout.trimEnd().split("\n")
+    assert.lengthOf(lines, 2, ended.stderr)
+    for (const line of lines) assert.match(line, /^true .*replaces undici.*MixBrowser/)
+  })
+)
+
 /** Makes calls one after the other, and tells what came of each and what it left open. */
 const program = (calls: ReadonlyArray<readonly [url: string, call: string]>) => `
   import { MessagesService } from "@mix-effect/core"

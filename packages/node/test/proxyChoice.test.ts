@@ -4,6 +4,7 @@ import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
+import { draws } from "../../core/test/draws.ts"
 import * as Proxy from "../src/internal/proxy.ts"
 
 type Variables = Readonly<Record<string, string>>
@@ -191,7 +192,7 @@ describe("166 NO_PROXY", () => {
 })
 
 describe("166 for any input", () => {
-  const numRuns = process.env.MIX_TEST_LONG === undefined ? 200 : 20_000
+  const numRuns = draws(100, 5000)
   const label = FastCheck.stringMatching(/^[a-z][a-z0-9]{0,6}$/)
   const name = FastCheck.array(label, { minLength: 2, maxLength: 4 }).map((labels) => labels.join("."))
   const separator = FastCheck.constantFrom(",", ";", " ", ", ", "\t", " ; ")

@@ -45,31 +45,26 @@ const searcher = () => {
   return { counts, search, searched }
 }
 
-it.scopedLive(
-  "over all rows of the fault table",
-  () =>
-    Effect.gen(function* () {
-      const { counts, search, searched } = searcher()
-      // But for rows of headers of their own, and the text of 50 MB.
-      const played = rows.filter(
-        ({ cases }) => !cases.some((number) => number === 18 || (number >= 30 && number <= 34))
-      )
-      yield* Effect.forEach(
-        played,
-        (row) =>
-          Effect.scoped(
-            searched(
-              row.name,
-              Effect.flatMap(row.run({ options, secret: text }), ({ exit }) => exit)
-            )
-          ),
-        { concurrency: 6, discard: true }
-      )
-      search("metrics", yield* renderings.ofMetrics)
-      assert.isAbove(counts.errors, 150)
-      console.log(`secrets: ${counts.errors} errors of the table, ${counts.renderings} renderings searched, 0 hits`)
-    }),
-  120_000
+it.scopedLive("over all rows of the fault table", () =>
+  Effect.gen(function* () {
+    const { counts, search, searched } = searcher()
+    // But for rows of headers of their own, and the text of 50 MB.
+    const played = rows.filter(({ cases }) => !cases.some((number) => number === 18 || (number >= 30 && number <= 34)))
+    yield* Effect.forEach(
+      played,
+      (row) =>
+        Effect.scoped(
+          searched(
+            row.name,
+            Effect.flatMap(row.run({ options, secret: text }), ({ exit }) => exit)
+          )
+        ),
+      { concurrency: 6, discard: true }
+    )
+    search("metrics", yield* renderings.ofMetrics)
+    assert.isAbove(counts.errors, 150)
+    console.log(`secrets: ${counts.errors} errors of the table, ${counts.renderings} renderings searched, 0 hits`)
+  })
 )
 
 const all = [token, header, text].join(" | ")
@@ -90,51 +85,43 @@ const echo =
     })
   }
 
-it.scopedLive(
-  "over servers that repeat what they were sent",
-  () =>
-    Effect.gen(function* () {
-      const { counts, search, searched } = searcher()
-      for (const status of [200, 202, 301, 307, 400, 401, 403, 404, 409, 422, 429, 500, 503, 599]) {
-        for (const [type, write] of [
-          [
-            "application/json",
-            (sent: string) => JSON.stringify({ error: { code: status, message: sent, type: sent } })
-          ],
-          ["application/json", (sent: string) => JSON.stringify({ detail: sent })],
-          ["text/plain", (sent: string) => sent],
-          [
-            "text/html",
-            (sent: string) => `<p>${sent.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;")}`
-          ]
-        ] as const) {
-          const server = yield* FaultServer.serve(echo(status, type, write))
-          const layer = MixNode.layer({ ...limits, ...options, serverUrl: server.url })
-          yield* Effect.flatMap(MessagesService, (messages) => messages.send({ id: SessionId.make("s1"), text })).pipe(
-            Effect.provide(layer),
-            Effect.withRandom(Random.fixed([0])),
-            (program) => searched(`a send after ${status} as ${type}`, program)
-          )
-        }
-      }
-      // Credentials of the server url and of a proxy.
-      for (const [name, serverUrl, variables] of [
-        ["the server url", `http://user:${password}@127.0.0.1:1`, {}],
-        ["a bad proxy url", "http://127.0.0.1:1", { HTTP_PROXY: `ftp://user:${password}@127.0.0.1:1` }],
-        ["a proxy that is down", "http://mix.example", { HTTP_PROXY: `http://user:${password}@127.0.0.1:1` }]
+it.scopedLive("over servers that repeat what they were sent", () =>
+  Effect.gen(function* () {
+    const { counts, search, searched } = searcher()
+    for (const status of [200, 202, 301, 307, 400, 401, 403, 404, 409, 422, 429, 500, 503, 599]) {
+      for (const [type, write] of [
+        ["application/json", (sent: string) => JSON.stringify({ error: { code: status, message: sent, type: sent } })],
+        ["application/json", (sent: string) => JSON.stringify({ detail: sent })],
+        ["text/plain", (sent: string) => sent],
+        [
+          "text/html",
+          (sent: string) => `<p>${sent.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;")}`
+        ]
       ] as const) {
-        yield* Effect.flatMap(MessagesService, (messages) => messages.getHistory()).pipe(
-          Effect.provide(MixNode.layer({ ...limits, ...options, serverUrl })),
-          Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))),
+        const server = yield* FaultServer.serve(echo(status, type, write))
+        const layer = MixNode.layer({ ...limits, ...options, serverUrl: server.url })
+        yield* Effect.flatMap(MessagesService, (messages) => messages.send({ id: SessionId.make("s1"), text })).pipe(
+          Effect.provide(layer),
           Effect.withRandom(Random.fixed([0])),
-          (program) => searched(name, program)
+          (program) => searched(`a send after ${status} as ${type}`, program)
         )
       }
-      search("metrics", yield* renderings.ofMetrics)
-      assert.isAbove(counts.errors, 50)
-      console.log(
-        `secrets: ${counts.errors} errors of echoing servers, ${counts.renderings} renderings searched, 0 hits`
+    }
+    // Credentials of the server url and of a proxy.
+    for (const [name, serverUrl, variables] of [
+      ["the server url", `http://user:${password}@127.0.0.1:1`, {}],
+      ["a bad proxy url", "http://127.0.0.1:1", { HTTP_PROXY: `ftp://user:${password}@127.0.0.1:1` }],
+      ["a proxy that is down", "http://mix.example", { HTTP_PROXY: `http://user:${password}@127.0.0.1:1` }]
+    ] as const) {
+      yield* Effect.flatMap(MessagesService, (messages) => messages.getHistory()).pipe(
+        Effect.provide(MixNode.layer({ ...limits, ...options, serverUrl })),
+        Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))),
+        Effect.withRandom(Random.fixed([0])),
+        (program) => searched(name, program)
       )
-    }),
-  120_000
+    }
+    search("metrics", yield* renderings.ofMetrics)
+    assert.isAbove(counts.errors, 50)
+    console.log(`secrets: ${counts.errors} errors of echoing servers, ${counts.renderings} renderings searched, 0 hits`)
+  })
 )

@@ -5,6 +5,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/TestClock"
+import { draws } from "../../core/test/draws.ts"
 import * as MixAgent from "../src/MixAgent.ts"
 import * as MixServer from "../src/MixServer.ts"
 import {
@@ -635,7 +636,7 @@ describe("MixServer runs", () => {
           assert.strictEqual(reasons.at(-1), "end_turn")
           assert.isTrue(reasons.slice(0, -1).every((reason: string) => reason === "stop" || reason === "tool_use"))
         }).pipe(Effect.scoped)
-      const count = process.env.MIX_TEST_LONG === undefined ? 8 : 200
+      const count = draws(3, 40)
       yield* Effect.forEach(FastCheck.sample(steps, count), check, { discard: true })
       const ids = yield* server.messages
       assert.lengthOf(new Set(ids), ids.length)

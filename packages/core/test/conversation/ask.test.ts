@@ -17,11 +17,10 @@ import {
   SessionId,
   Unauthorized
 } from "../../src/index.ts"
+import { draws } from "../draws.ts"
 import { generations, ModelBackend, type Script } from "./ModelBackend.ts"
 import { audit, type Scenario, scenario } from "./simulate.ts"
 import * as VirtualClock from "./VirtualClock.ts"
-
-const isLong = process.env.MIX_TEST_LONG !== undefined
 
 const text = "What is it?"
 
@@ -55,41 +54,38 @@ const failure = <A>(effect: Effect.Effect<A, AskError>) =>
   Effect.map(Effect.either(effect), (outcome) => (Either.isLeft(outcome) ? outcome.left : assert.fail("it succeeded")))
 
 describe("ask", () => {
-  it.effect(
-    "whatever happens, the answer is exactly the turn, and it is sent once",
-    () =>
-      Effect.gen(function* () {
-        const count = isLong ? 20_000 : 300
-        const size = isLong ? 1000 : 300
-        const tags: Record<string, number> = {}
-        const wrong: Array<string> = []
-        for (let from = 0; from < count; from += size) {
-          const scenarios = Array.from({ length: size }, (_, index) => scenario(from + index))
-          const outcomes = yield* VirtualClock.run(
-            scenarios.map(({ besides, model }) =>
-              Effect.gen(function* () {
-                const aside = yield* Effect.fork(besides)
-                yield* Effect.yieldNow()
-                const { sessions } = model.service()
-                const outcome = yield* Effect.either(sessions.ask({ id: model.id, text }, { timeout: "1 minute" }))
-                yield* Fiber.interrupt(aside)
-                return outcome
-              }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
-            )
+  it.effect("whatever happens, the answer is exactly the turn, and it is sent once", () =>
+    Effect.gen(function* () {
+      const count = draws(100, 2000)
+      const size = draws(100, 500)
+      const tags: Record<string, number> = {}
+      const wrong: Array<string> = []
+      for (let from = 0; from < count; from += size) {
+        const scenarios = Array.from({ length: size }, (_, index) => scenario(from + index))
+        const outcomes = yield* VirtualClock.run(
+          scenarios.map(({ besides, model }) =>
+            Effect.gen(function* () {
+              const aside = yield* Effect.fork(besides)
+              yield* Effect.yieldNow()
+              const { sessions } = model.service()
+              const outcome = yield* Effect.either(sessions.ask({ id: model.id, text }, { timeout: "1 minute" }))
+              yield* Fiber.interrupt(aside)
+              return outcome
+            }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
           )
-          for (const [index, outcome] of outcomes.entries()) {
-            const { description, model } = scenarios[index] as Scenario
-            const fault = audit(model, outcome)
-            if (fault !== undefined) wrong.push(`${fault}: ${description}`)
-            const tag = Either.isRight(outcome) ? "Answer" : outcome.left._tag
-            tags[tag] = (tags[tag] ?? 0) + 1
-          }
+        )
+        for (const [index, outcome] of outcomes.entries()) {
+          const { description, model } = scenarios[index] as Scenario
+          const fault = audit(model, outcome)
+          if (fault !== undefined) wrong.push(`${fault}: ${description}`)
+          const tag = Either.isRight(outcome) ? "Answer" : outcome.left._tag
+          tags[tag] = (tags[tag] ?? 0) + 1
         }
-        assert.deepStrictEqual(wrong.slice(0, 3), [])
-        assert.isAbove(tags.Answer ?? 0, count / 3)
-        assert.isAbove(tags.AgentFailed ?? 0, count / 10)
-      }),
-    isLong ? 3_600_000 : 120_000
+      }
+      assert.deepStrictEqual(wrong.slice(0, 3), [])
+      assert.isAbove(tags.Answer ?? 0, count / 3)
+      assert.isAbove(tags.AgentFailed ?? 0, count / 10)
+    })
   )
 
   for (const generation of generations)

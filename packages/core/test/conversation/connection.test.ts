@@ -15,6 +15,7 @@ import {
   type SessionsImplementation,
   SessionsService
 } from "../../src/index.ts"
+import { draws } from "../draws.ts"
 import { ModelBackend } from "./ModelBackend.ts"
 import { exchanges, toText } from "./recorded.ts"
 import * as VirtualClock from "./VirtualClock.ts"
@@ -89,7 +90,7 @@ describe("events", () => {
       const whole = yield* inTime(
         Stream.runCollect(until(over(() => Stream.concat(Stream.make(text), Stream.never)).events({ id: session })))
       )
-      const step = process.env.MIX_TEST_LONG === undefined ? 29 : 1
+      const step = draws(59, 3)
       const cuts = Array.from({ length: Math.floor(text.length / step) }, (_, index) => index * step)
       const results = yield* VirtualClock.run(
         cuts.map((at) => {

@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { MessageId, SessionEvent } from "../../src/index.ts"
 import * as Events from "../../src/internal/conversation/events.ts"
 import * as Sse from "../../src/internal/conversation/sse.ts"
+import { draws } from "../draws.ts"
 import { exchanges, streams } from "./recorded.ts"
 
 const id = "7d2f7c1e-4b0a-4c55-9a43-0c6f0f6f3a11"
@@ -187,7 +188,7 @@ describe("events", () => {
       FastCheck.property(FastCheck.array(FastCheck.record({ event: names, data })), (frames) => {
         for (const event of decode(frames)) assert.isTrue(isEvent(event))
       }),
-      { numRuns: process.env.MIX_TEST_LONG === undefined ? 500 : 20_000 }
+      { numRuns: draws(200, 20_000) }
     )
   })
 

@@ -1,14 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import * as Sse from "../../src/internal/conversation/sse.ts"
+import { draws } from "../draws.ts"
 import { exchanges, streams, toText } from "./recorded.ts"
 
 const parse = (pieces: ReadonlyArray<string>, limit?: number) => {
   const parser = Sse.make(limit)
   return pieces.flatMap((piece) => parser.push(piece))
 }
-
-const isLong = process.env.MIX_TEST_LONG !== undefined
 
 const cut = (text: string, ...at: ReadonlyArray<number>) =>
   [0, ...at].map((from, index) => text.slice(from, at[index] ?? text.length))
@@ -33,7 +32,7 @@ describe("sse", () => {
       }
     }
     for (const { frames, name } of exchanges) {
-      const text = toText(frames.slice(0, isLong ? 40 : 10))
+      const text = toText(frames.slice(0, draws(5, 40)))
       const whole = JSON.stringify(parse([text]))
       for (let at = 0; at <= text.length; at++)
         if (JSON.stringify(parse(cut(text, at))) !== whole) assert.fail(`${name} at ${at}`)
@@ -41,9 +40,10 @@ describe("sse", () => {
   })
 
   it("two splits change nothing, wherever they are", () => {
-    const texts = isLong
-      ? streams.map(({ text }) => text)
-      : [streams[1]?.text ?? "", (streams[2]?.text ?? "").slice(0, 300), (streams[3]?.text ?? "").slice(-260)]
+    const texts = draws(
+      [streams[1]?.text ?? "", (streams[2]?.text ?? "").slice(0, 150), (streams[3]?.text ?? "").slice(-150)],
+      streams.map(({ text }) => text)
+    )
     for (const text of texts.flatMap((each) => [each, each.replaceAll("\n", "\r\n")])) {
       const whole = JSON.stringify(parse([text]))
       for (let first = 0; first <= text.length; first++)
@@ -88,7 +88,7 @@ describe("sse", () => {
           assert.deepStrictEqual(parse(cut(whole, ...at)), expected)
         }
       ),
-      { numRuns: isLong ? 20_000 : 500 }
+      { numRuns: draws(200, 10_000) }
     )
   })
 

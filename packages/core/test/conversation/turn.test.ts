@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
 import { MessageId, type SessionEvent } from "../../src/index.ts"
 import * as Turn from "../../src/internal/conversation/turn.ts"
+import { draws } from "../draws.ts"
 
 const make = (fence: ReadonlyArray<string> = [], extended = false) =>
   Turn.make({ text: "Hello", extended, fence: new Set(fence) })
@@ -162,7 +163,7 @@ describe("turn", () => {
           assert.strictEqual(rules.read(written)._tag, "Done")
         }
       ),
-      { numRuns: process.env.MIX_TEST_LONG === undefined ? 150 : 100_000 }
+      { numRuns: draws(100, 5000) }
     )
   })
 })
