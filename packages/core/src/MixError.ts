@@ -84,16 +84,10 @@ export const ServerMessage = Schema.Struct({
   type: Schema.optional(Schema.String)
 })
 
-const common = {
-  operation: Operation,
-  /** How long the server asks to wait before the next attempt. */
-  retryAfter: Schema.optional(Schema.DurationFromMillis),
-  /** What became of the message. `MessagesService.make` sees to it that every error of `send` has it. */
-  outcome: Schema.optional(Outcome)
-}
-
 const exchange = {
-  ...common,
+  operation: Operation,
+  /** What became of the message. `MessagesService.make` sees to it that every error of `send` has it. */
+  outcome: Schema.optional(Outcome),
   /** How many requests were made, the first included. */
   attempts: Schema.optionalWith(Schema.Int, { default: () => 1 }),
   /** From the call to this failure, waiting included. */
@@ -104,6 +98,8 @@ const exchange = {
 
 const reply = {
   ...exchange,
+  /** How long the server asks to wait before the next attempt. */
+  retryAfter: Schema.optional(Schema.DurationFromMillis),
   /** What the server said of it, where it said it in its own form. */
   error: Schema.optional(ServerMessage),
   /** What kind of body came instead of the JSON that the API promises. A page of HTML is seldom from Mix. */
@@ -153,17 +149,18 @@ interface HttpErrorClass<Self, Tag extends string, Fields extends Schema.Struct.
   readonly _tag: Tag
 }
 
-/**
- * `Schema.TaggedError`, and on it `method` and `route`, which follow from the operation. A stream adds its `cursor`, which the
- * types of other operations do not show.
- */
+/** A stream adds its `cursor`, which the types of other operations do not show. */
+const ofStream = { cursor: Schema.optional(HistoryCursor) }
+
+/** `Schema.TaggedError` with `method` and `route`, which follow from the operation. `hidden` are fields that the type leaves out. */
 const httpError =
   <Self>() =>
-  <const Tag extends string, Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) => {
-    const base = Schema.TaggedError<unknown>(`@mix-effect/core/${tag}`)(tag, {
-      ...fields,
-      cursor: Schema.optional(HistoryCursor)
-    })
+  <const Tag extends string, Fields extends Schema.Struct.Fields>(
+    tag: Tag,
+    fields: Fields,
+    hidden: Schema.Struct.Fields = ofStream
+  ) => {
+    const base = Schema.TaggedError<unknown>(`@mix-effect/core/${tag}`)(tag, { ...fields, ...hidden })
     for (const name of ["method", "route"] as const) {
       Object.defineProperty(base.prototype, name, {
         get(this: { readonly operation: Operation }) {
@@ -222,7 +219,7 @@ const harmless = (error: Parameters<typeof outcomeOf>[0] & { readonly operation:
 export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-effect/core/InvalidRequest")(
   "InvalidRequest",
   {
-    ...common,
+    operation: Operation,
     outcome: Schema.optionalWith(Schema.Literal("notSent"), { default: () => "notSent" }),
     /** The parameter's name, as in `limit` or `media[2]`. */
     parameter: Schema.String,
@@ -232,6 +229,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-eff
     actual: Schema.String
   }
 ) {
+  declare readonly retryAfter?: undefined
   get isRetryable(): boolean {
     return false
   }
@@ -378,6 +376,7 @@ export class ConnectionError extends httpError<ConnectionError>()("ConnectionErr
   /** `false` where trying again cannot help: a certificate that is not trusted, a proxy that refuses. */
   transient: Schema.optionalWith(Schema.Boolean, { default: () => true })
 }) {
+  declare readonly retryAfter?: undefined
   /** A host that is not found twice is not there. */
   get isRetryable(): boolean {
     return this.transient && harmless(this) && !(this.code === "ENOTFOUND" && this.attempts > 1)
@@ -406,6 +405,7 @@ export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout"
   /** How long that is; the engine's is not always known. */
   limit: Schema.optional(Schema.DurationFromMillis)
 }) {
+  declare readonly retryAfter?: undefined
   get isRetryable(): boolean {
     return this.scope !== "deadline" && harmless(this)
   }
@@ -439,6 +439,7 @@ export class ResponseDecodeError extends httpError<ResponseDecodeError>()("Respo
   /** The kind of what came, never the value. */
   actual: Schema.optional(Schema.String)
 }) {
+  declare readonly retryAfter?: undefined
   get isRetryable(): boolean {
     return this.reason === "truncated" && harmless(this)
   }
@@ -461,11 +462,16 @@ export class ResponseDecodeError extends httpError<ResponseDecodeError>()("Respo
  * @since 0.1.0
  * @category errors
  */
-export class ReplyPending extends httpError<ReplyPending>()("ReplyPending", {
-  ...exchange,
-  operation: Schema.Literal("send"),
-  outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" })
-}) {
+export class ReplyPending extends httpError<ReplyPending>()(
+  "ReplyPending",
+  {
+    ...exchange,
+    operation: Schema.Literal("send"),
+    outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" })
+  },
+  {}
+) {
+  declare readonly retryAfter?: undefined
   readonly status = 202
   get isRetryable(): boolean {
     return false
@@ -485,7 +491,7 @@ export class ReplyPending extends httpError<ReplyPending>()("ReplyPending", {
 export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-effect/core/HistoryStalled")(
   "HistoryStalled",
   {
-    ...common,
+    operation: Operation,
     cursor: HistoryCursor,
     /**
      * `repeatedPages`: the server gives the same page for every offset. `noProgress`: 300 requests brought nothing new; the
@@ -496,6 +502,8 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
     stats: HistoryStats
   }
 ) {
+  declare readonly outcome?: undefined
+  declare readonly retryAfter?: undefined
   /** Resuming from `cursor` is safe, and helps where the list was only growing fast. */
   get isRetryable(): boolean {
     return this.reason === "noProgress"
@@ -518,10 +526,12 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
  * @category errors
  */
 export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/core/HistoryDrift")("HistoryDrift", {
-  ...common,
+  operation: Operation,
   cursor: HistoryCursor,
   stats: HistoryStats
 }) {
+  declare readonly outcome?: undefined
+  declare readonly retryAfter?: undefined
   get isRetryable(): boolean {
     return false
   }
@@ -538,7 +548,6 @@ export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/
  * @category errors
  */
 export class AgentFailed extends Schema.TaggedError<AgentFailed>("@mix-effect/core/AgentFailed")("AgentFailed", {
-  ...common,
   operation: Schema.Literal("ask"),
   outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" }),
   reason: Schema.Literal("failed", "cancelled", "permissionDenied", "unknown"),
@@ -547,6 +556,7 @@ export class AgentFailed extends Schema.TaggedError<AgentFailed>("@mix-effect/co
   /** The turn as far as the server stored it, the user's message first. It holds what was said: mind it in logs. */
   messages: Schema.Array(Schema.typeSchema(BackendMessage))
 }) {
+  declare readonly retryAfter?: undefined
   get isRetryable(): boolean {
     return false
   }
@@ -571,7 +581,6 @@ export class AgentFailed extends Schema.TaggedError<AgentFailed>("@mix-effect/co
 export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effect/core/AnswerTimeout")(
   "AnswerTimeout",
   {
-    ...common,
     operation: Schema.Literal("ask"),
     /** `notSent` and `unknown` where the time was up before the server had taken the message. */
     outcome: Schema.optionalWith(Schema.Literal("notSent", "unknown", "accepted"), { default: () => "accepted" }),
@@ -580,6 +589,7 @@ export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effec
     eventsMissed: Schema.optionalWith(Schema.Boolean, { default: () => false })
   }
 ) {
+  declare readonly retryAfter?: undefined
   get isRetryable(): boolean {
     return false
   }
