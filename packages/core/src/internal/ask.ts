@@ -12,7 +12,6 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Answer } from "../Answer.ts"
 import type { BackendMessage, SessionId } from "../BackendMessage.ts"
@@ -92,8 +91,8 @@ const cancelTime = 5000
 /** Between two openings of a stream that cannot be opened. It decides when events come again; looks go on without them. */
 const listenInterval = 8000
 
-/** Waits between two tries to answer a permission, as long as the ask goes on. */
-const answering = Schedule.union(Schedule.exponential(1000), Schedule.spaced(30_000))
+/** Between two tries to answer a permission, which go on as long as the ask does: the first wait, and the longest. */
+const answering = { shortest: 1000, longest: 30_000 }
 
 /** Such a reply is the whole answer, and stored nowhere: of a command, or of a server that has no model to ask. */
 const isWhole = ({ id }: BackendMessage) => id.startsWith("cmd-") || id === "system-auth-prompt"
@@ -206,6 +205,15 @@ export const make = (backend: Backend, connections: Connections) => {
           () => Effect.logWarning(`ask: denied a permission: onPermission failed for the tool ${quote(asked.toolName)}`)
         )
       }
+      const answerPermission = (
+        answer: { readonly id: string; readonly answer: "grant" | "deny" },
+        wait = answering.shortest
+      ): Effect.Effect<void> =>
+        Effect.catchAll(backend.answerPermission(answer), (error) =>
+          isFinal(error)
+            ? Effect.logWarning(`ask: a permission could not be answered: ${error.message}`)
+            : Effect.zipRight(Effect.sleep(wait), answerPermission(answer, Math.min(wait * 2, answering.longest)))
+        )
       const answerPermissions = Effect.gen(function* () {
         for (;;) {
           const asked = yield* Queue.take(requests)
@@ -214,10 +222,8 @@ export const make = (backend: Backend, connections: Connections) => {
           if (answered.size > 1000) answered.delete(answered.values().next().value as string)
           yield* decide(asked).pipe(
             Effect.flatMap((answer) =>
-              backend.answerPermission({ id: asked.id, answer: answer === "grant" ? "grant" : "deny" })
+              answerPermission({ id: asked.id, answer: answer === "grant" ? "grant" : "deny" })
             ),
-            Effect.retry({ schedule: answering, while: (error) => !isFinal(error) }),
-            Effect.catchAll((error) => Effect.logWarning(`ask: a permission could not be answered: ${error.message}`)),
             Effect.forkIn(scope)
           )
         }

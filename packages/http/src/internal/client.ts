@@ -46,8 +46,7 @@ export interface Client {
   readonly run: <A, E extends MixError>(call: Call<A, E>) => Effect.Effect<A, GetHistoryError | E>
   /** Takes credentials and the text of a message out of what the server said elsewhere than in a reply. */
   readonly scrub: (said: string, message: string) => string
-  /** Surrounds a turn of a conversation with a span. */
-  readonly turn: ReturnType<typeof Telemetry.make>["turn"]
+  readonly server: Telemetry.Server
 }
 
 export const make = <R>(
@@ -63,7 +62,8 @@ export const make = <R>(
     const { hostname, port: given, protocol } = config.url
     const port = given === "" ? (protocol === "https:" ? 443 : 80) : Number(given)
     const address = `${hostname}:${port}`
-    const telemetry = Telemetry.make({ address: hostname, port }, config.tracePropagation)
+    const server = { address: hostname, port }
+    const telemetry = Telemetry.make(server, config.tracePropagation)
     const budget = new Retry.Budget(telemetry.budget)
     const credentials = Object.values(config.headers).map(Redacted.value)
     const scrubCredentials = Scrub.make(credentials)
@@ -145,6 +145,6 @@ export const make = <R>(
     return {
       run,
       scrub: (said, message) => Scrub.make(credentials, message)(said),
-      turn: telemetry.turn
+      server
     }
   })

@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import type { Client } from "./client.ts"
 import * as Messages from "./messages.ts"
 import * as Reply from "./reply.ts"
+import * as TurnSpan from "./turnSpan.ts"
 
 const encodeNewSession = Schema.encodeSync(NewSession)
 const encodeRequest = Schema.encodeSync(SendMessageRequest)
@@ -48,11 +49,11 @@ const orNotFound = (error: GetHistoryError) =>
 const isOtherMethod = ({ status }: UnexpectedStatus) => status === 405
 
 export const make = (client: Client): Sessions => {
-  const { run, scrub, turn } = client
+  const { run, scrub, server } = client
   return SessionsService.make(
     {
       scrub,
-      around: ({ id }, asked) => turn(id, asked),
+      around: ({ id }, turn) => TurnSpan.around(id, server, turn),
       create: (newSession) =>
         run({
           operation: "createSession",

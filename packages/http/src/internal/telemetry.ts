@@ -2,7 +2,7 @@
  * Spans, metrics and log lines, by OpenTelemetry's conventions for HTTP clients where there are any. None holds a header or a
  * body.
  */
-import type { Answer, AskError, MixError, Operation } from "@mix-effect/core"
+import type { MixError, Operation } from "@mix-effect/core"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -33,10 +33,15 @@ const budget = Metric.gauge("mix.client.retry_budget", {
   description: "What is left of a layer's retry budget: 500 at first, a retry takes 5"
 })
 
-type Attributes = Readonly<Record<string, string | number | ReadonlyArray<string>>>
+type Attributes = Readonly<Record<string, string | number>>
 
 const labelsOf = (attributes: Attributes) =>
   Object.entries(attributes).map(([key, value]) => MetricLabel.make(key, String(value)))
+
+export interface Server {
+  readonly address: string
+  readonly port: number
+}
 
 export interface Target {
   readonly method: Request["method"]
@@ -54,7 +59,7 @@ export interface Attempt {
 }
 
 /** By what an attempt that failed is known. */
-const errorType = (error: MixError, status: number | undefined): string =>
+export const errorType = (error: MixError, status: number | undefined): string =>
   status !== undefined && status >= 400 ? String(status) : error._tag
 
 /** Logs without harm to the call: Effect makes a defect of what a logger throws. */
@@ -70,7 +75,7 @@ const logTrace = (message: string, annotations: () => Readonly<Record<string, un
   )
 
 /** What is recorded of the calls of one layer. Spans are `needed` where requests carry their ids. */
-export const make = (server: { readonly address: string; readonly port: number }, needed: boolean) => {
+export const make = (server: Server, needed: boolean) => {
   const common = { "server.address": server.address, "server.port": server.port }
 
   // To find a metric by its labels takes longer than to update it.
@@ -95,28 +100,6 @@ export const make = (server: { readonly address: string; readonly port: number }
         () => ({ kind: "internal" }),
         needed,
         (span) => (span === undefined ? effect : Effect.withParentSpan(effect, span))
-      ),
-
-    /** One span around a turn of a conversation, by OpenTelemetry's conventions for agents. It holds no text. */
-    turn: (id: string, asked: Effect.Effect<Answer, AskError>): Effect.Effect<Answer, AskError> =>
-      Span.use(
-        "invoke_agent",
-        () => ({
-          kind: "client",
-          attributes: {
-            "gen_ai.operation.name": "invoke_agent",
-            "gen_ai.provider.name": "mix",
-            "gen_ai.conversation.id": id,
-            ...common
-          }
-        }),
-        needed,
-        (span) =>
-          span === undefined
-            ? asked
-            : Effect.onExit(Effect.withParentSpan(asked, span), (exit) =>
-                Effect.sync(() => Span.annotate(span, turnAttributes(exit)))
-              )
       ),
 
     /** One span, one measurement and one Trace line for an attempt. */
@@ -197,34 +180,8 @@ export const make = (server: { readonly address: string; readonly port: number }
   }
 }
 
-const turnAttributes = (exit: Exit.Exit<Answer, AskError>): Attributes => {
-  if (Exit.isFailure(exit)) {
-    const failure = Cause.failureOption(exit.cause)
-    return { "error.type": Option.isNone(failure) ? "interrupted" : errorType(failure.value, statusOf(failure.value)) }
-  }
-  const { finishReason, messages } = exit.value
-  const counted = {
-    "gen_ai.usage.input_tokens": "inputTokens",
-    "gen_ai.usage.output_tokens": "outputTokens",
-    "gen_ai.usage.cache_creation.input_tokens": "cacheCreationTokens",
-    "gen_ai.usage.cache_read.input_tokens": "cacheReadTokens",
-    "mix.usage.cost": "cost"
-  } as const
-  const model = messages.flatMap((message) => message.model ?? []).at(-1)
-  return {
-    ...(finishReason !== undefined && { "gen_ai.response.finish_reasons": [finishReason] }),
-    ...(model !== undefined && { "gen_ai.response.model": model }),
-    ...Object.fromEntries(
-      Object.entries(counted).flatMap(([name, field]) => {
-        const counts = messages.flatMap((message) => message[field] ?? [])
-        return counts.length === 0 ? [] : [[name, counts.reduce((sum, count) => sum + count)]]
-      })
-    )
-  }
-}
-
 /** Why a connection failed, which its tag does not say. */
 const codeOf = (failure: Option.Option<MixError> | undefined) =>
   failure?._tag === "Some" && failure.value._tag === "ConnectionError" ? { "error.code": failure.value.code } : {}
 
-const statusOf = (error: MixError): number | undefined => ("status" in error ? error.status : undefined)
+export const statusOf = (error: MixError): number | undefined => ("status" in error ? error.status : undefined)
