@@ -2,7 +2,7 @@
  * One row of the fault table: bad input or a fault, and the right answer to it. Rows are plain values and need no test
  * runner: tests run them one by one, and a script can print them.
  */
-import { MessagesService, type MixError, type Service, SessionId } from "@mix-effect/core"
+import { MessagesService, type MixError, type Service, SessionId, type SessionsService } from "@mix-effect/core"
 import type { MixConfig } from "@mix-effect/http"
 import { FaultServer } from "@mix-effect/testing"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -16,9 +16,9 @@ import * as Stream from "effect/Stream"
 import { MixNode } from "../src/index.ts"
 
 /** What is called. `secret` stands in for what must not show, where the call has room for it. */
-export interface Call {
+export interface Call<R = never> {
   readonly name: string
-  readonly run: (messages: Service, secret: string) => Effect.Effect<unknown, MixError>
+  readonly run: (messages: Service, secret: string) => Effect.Effect<unknown, MixError, R>
 }
 
 /** What came of a row. */
@@ -152,7 +152,7 @@ const open = (where: Where) => {
 
 export interface More {
   /** Default: `getHistory()`. */
-  readonly call?: Call
+  readonly call?: Call<SessionsService>
   readonly options?: MixNode.Options
   /** Goes behind the server's url. */
   readonly prefix?: string

@@ -8,11 +8,25 @@ import { replyAbsent, replyRows } from "./faultReplies.ts"
 import { requestAbsent, requestRows } from "./faultRequests.ts"
 import { type Absent, answerOf, type Row } from "./faultRow.ts"
 import { secretRows } from "./faultSecrets.ts"
+import { streamAbsent, streamRows } from "./faultStreams.ts"
 import { transportAbsent, transportRows } from "./faultTransport.ts"
 
-export const rows: ReadonlyArray<Row> = [...requestRows, ...replyRows, ...transportRows, ...historyRows, ...secretRows]
+export const rows: ReadonlyArray<Row> = [
+  ...requestRows,
+  ...replyRows,
+  ...transportRows,
+  ...historyRows,
+  ...secretRows,
+  ...streamRows
+]
 
-export const absent: ReadonlyArray<Absent> = [...requestAbsent, ...replyAbsent, ...transportAbsent, ...historyAbsent]
+export const absent: ReadonlyArray<Absent> = [
+  ...requestAbsent,
+  ...replyAbsent,
+  ...transportAbsent,
+  ...historyAbsent,
+  ...streamAbsent
+]
 
 export interface Line {
   readonly cases: ReadonlyArray<number>
