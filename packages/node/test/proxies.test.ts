@@ -4,14 +4,17 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { MessagesService, type Service, SessionId } from "@mix-effect/core"
+import { MessagesService, type Service, SessionId, SessionsService } from "@mix-effect/core"
 import { type MixConfig, RetryPolicy } from "@mix-effect/http"
-import { FaultServer } from "@mix-effect/testing"
+import { FaultServer, MixAgent, MixServer } from "@mix-effect/testing"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import { MixNode } from "../src/index.ts"
 
 interface Proxy {
@@ -123,6 +126,29 @@ describe("a proxy is used", () => {
       })
     )
   }
+
+  it.scopedLive("for the stream of events, which comes through as it is written", () =>
+    Effect.gen(function* () {
+      const proxy = yield* serveProxy
+      const seen = yield* Deferred.make<void>()
+      // The run goes on once its first word has come through.
+      const server = yield* MixServer.serve({
+        generation: "2025-11-06",
+        agent: () => [MixAgent.say("One"), MixAgent.perform(Deferred.await(seen)), MixAgent.say(" two.")]
+      })
+      const id = SessionId.make(yield* server.createSession())
+      const last = yield* Stream.unwrap(
+        Effect.map(SessionsService, (sessions) => sessions.askStream({ id, text: "Count" }))
+      ).pipe(
+        Stream.tap(({ _tag }) => (_tag === "Text" ? Deferred.succeed(seen, undefined) : Effect.void)),
+        Stream.runLast,
+        Effect.provide(MixNode.layer({ serverUrl: `http://mix.invalid:${new URL(server.url).port}` })),
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["HTTP_PROXY", proxy.url]])))
+      )
+      assert.deepInclude(Option.getOrUndefined(last), { _tag: "Answered" })
+      assert.isTrue(proxy.seen.some((target) => target.includes("/stream?sessionId=")))
+    })
+  )
 
   it.scopedLive("the lower-case variable wins", () =>
     Effect.gen(function* () {
