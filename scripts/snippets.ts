@@ -5,8 +5,8 @@ import { fork } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { setImmediate } from "node:timers/promises"
-import * as esbuild from "esbuild"
 import ts from "typescript"
+import { bundle } from "./bundle.ts"
 
 export interface Snippet {
   readonly file: string
@@ -122,18 +122,7 @@ export const run = (
     root,
     snippets.map(({ code }) => awaited(code).replaceAll(documented, serverUrl)),
     async (folder) => {
-      await esbuild.build({
-        entryPoints: [join(root, "scripts/snippetsProcess.ts"), join(folder, "snippet-*.ts")],
-        entryNames: "[name]",
-        outdir: folder,
-        outExtension: { ".js": ".mjs" },
-        ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node20", logLevel: "silent" },
-        conditions: ["@mix-effect/source"],
-        // Of dependencies that are CommonJS.
-        banner: {
-          js: `import { createRequire as $create } from "node:module"; const require = $create(import.meta.url)`
-        }
-      })
+      await bundle([join(root, "scripts/snippetsProcess.ts"), join(folder, "snippet-*.ts")], folder, true)
       const names = snippets.map(({ file, line }) => `${file}:${line}`)
       const env = { ...process.env, MIX_SERVER_URL: serverUrl }
       const child = fork(join(folder, "snippetsProcess.mjs"), names, { env, execArgv: [], silent: true })

@@ -1,18 +1,22 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Command } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { MessagesTest, MixAgent, MixServer } from "@mix-effect/testing"
 import { Effect, Option, Stream } from "effect"
+import { bundle } from "../../../scripts/bundle.ts"
 import { open, safe, turn } from "../src/chat.ts"
 
-const root = fileURLToPath(new URL("../../..", import.meta.url))
-const command = ["--conditions=@mix-effect/source", "--import", "tsx", "examples/chat/src/main.ts"]
+const folder = mkdtempSync(join(tmpdir(), "mix-effect-chat-"))
+beforeAll(() => bundle([fileURLToPath(new URL("../src/main.ts", import.meta.url))], folder))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 const run = (serverUrl: string, ...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const chat = yield* Command.make(process.execPath, ...command, ...args).pipe(
-      Command.workingDirectory(root),
+    const chat = yield* Command.make(process.execPath, join(folder, "main.mjs"), ...args).pipe(
       Command.env({ MIX_SERVER_URL: serverUrl, no_proxy: "*" }),
       Command.start
     )

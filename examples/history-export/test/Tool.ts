@@ -1,5 +1,6 @@
 /** The tool under test: in this process, or as a person starts it. */
 import { spawn } from "node:child_process"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as RetryPolicy from "@mix-effect/http/RetryPolicy"
@@ -8,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { bundle } from "../../../scripts/bundle.ts"
 import * as Cli from "../src/Cli.ts"
 import * as Failure from "../src/Failure.ts"
 import * as Output from "../src/Output.ts"
@@ -56,10 +58,21 @@ export const run = (args: ReadonlyArray<string>, { columns, env = {} }: Settings
   })
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
-const command = ["--conditions=@mix-effect/source", "--import", "tsx", "examples/history-export/src/main.ts"]
+const main = "examples/history-export/src/main.ts"
 
-/** Starts the command line of `npm start`. It is killed when the scope closes. */
-export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+/** What `npm start` runs. */
+export const npmStart = ["--conditions=@mix-effect/source", "--import", "tsx", main]
+
+/** Bundles the tool into a folder, and returns what starts it from there: in a fifth of the time. */
+export const bundled = (folder: string): Promise<ReadonlyArray<string>> =>
+  bundle([join(root, main)], folder).then(() => [join(folder, "main.mjs")])
+
+/** Starts the tool. It is killed when the scope closes. */
+export const start = (
+  command: ReadonlyArray<string>,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {}
+) =>
   Effect.gen(function* () {
     const result = yield* Deferred.make<Result>()
     const child = yield* Effect.acquireRelease(

@@ -1,15 +1,18 @@
 /** The tool as a process: signals, pipes, exit codes, and the run without any flag. */
 
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { BackendMessage } from "@mix-effect/core"
 import * as FaultServer from "@mix-effect/testing/FaultServer"
 import * as MixServer from "@mix-effect/testing/MixServer"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { run, start, withoutPorts } from "./Tool.ts"
+import { bundled, npmStart, run, start, withoutPorts } from "./Tool.ts"
 
 const decodeLine = Schema.decodeUnknown(Schema.parseJson(BackendMessage))
 
@@ -23,11 +26,18 @@ const stallingAt = (offset: number) =>
         : Effect.succeed(undefined)
   }))
 
+const folder = mkdtempSync(join(tmpdir(), "mix-effect-export-"))
+let command: ReadonlyArray<string> = []
+beforeAll(async () => {
+  command = await bundled(folder)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
 describe.concurrent("the process", () => {
   it.scopedLive("without flags: the history of an embedded server, one session, one message", () =>
     Effect.gen(function* () {
       // A blank variable counts as none, and a proxy is for other servers.
-      const tool = yield* start([], { MIX_SERVER_URL: " ", HTTP_PROXY: yield* FaultServer.refusedUrl })
+      const tool = yield* start(npmStart, [], { MIX_SERVER_URL: " ", HTTP_PROXY: yield* FaultServer.refusedUrl })
       const { code, stderr, stdout } = yield* tool.result
       assert.strictEqual(code, 0, stderr)
       const [note, ...progress] = withoutPorts(stderr).split("\n")
@@ -56,7 +66,7 @@ describe.concurrent("the process", () => {
   it.scopedLive("MIX_SERVER_URL is read, and never written to", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve({ seed: { messages: 30 } })
-      const tool = yield* start(["--page-size", "10"], { MIX_SERVER_URL: server.url })
+      const tool = yield* start(command, ["--page-size", "10"], { MIX_SERVER_URL: server.url })
       const { code, stderr, stdout } = yield* tool.result
       assert.strictEqual(code, 0, stderr)
       assert.strictEqual(stdout.split("\n").length, 31)
@@ -67,7 +77,7 @@ describe.concurrent("the process", () => {
 
   it.scopedLive("nothing listens: one line, and 1", () =>
     Effect.gen(function* () {
-      const { result } = yield* start(["--server", yield* FaultServer.refusedUrl])
+      const { result } = yield* start(command, ["--server", yield* FaultServer.refusedUrl])
       const { code, stderr, stdout } = yield* result
       assert.strictEqual(
         withoutPorts(stderr),
@@ -92,7 +102,7 @@ describe.concurrent("the process", () => {
         )
         const all = yield* server.messages
 
-        const tool = yield* start(["--server", server.url, "--out", file])
+        const tool = yield* start(command, ["--server", server.url, "--out", file])
         yield* reached
         yield* tool.kill("SIGINT")
         const { code, stderr, stdout } = yield* tool.result
@@ -113,7 +123,7 @@ describe.concurrent("the process", () => {
     Effect.gen(function* () {
       const { faults, reached } = yield* stallingAt(0)
       const server = yield* MixServer.serve({ seed: { messages: 1 }, faults })
-      const tool = yield* start(["--server", server.url])
+      const tool = yield* start(command, ["--server", server.url])
       yield* reached
       yield* tool.kill("SIGTERM")
       assert.deepStrictEqual(yield* tool.result, { code: 143, stdout: "", stderr: "" })
@@ -123,7 +133,7 @@ describe.concurrent("the process", () => {
   it.scopedLive("stdout that is closed early ends it quietly", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve({ seed: { messages: 5000 } })
-      const tool = yield* start(["--server", server.url])
+      const tool = yield* start(command, ["--server", server.url])
       yield* tool.leaveStdout
       const { code, stderr } = yield* tool.result
       assert.strictEqual(code, 0)

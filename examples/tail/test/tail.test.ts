@@ -1,19 +1,22 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Command } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { FaultServer, MixServer } from "@mix-effect/testing"
 import { Chunk, Effect, Fiber, Stream } from "effect"
+import { bundle } from "../../../scripts/bundle.ts"
 
-const root = fileURLToPath(new URL("../../..", import.meta.url))
-
-const command = ["--conditions=@mix-effect/source", "--import", "tsx", "examples/tail/src/main.ts"]
+const folder = mkdtempSync(join(tmpdir(), "mix-effect-tail-"))
+beforeAll(() => bundle([fileURLToPath(new URL("../src/main.ts", import.meta.url))], folder))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 /** The process, and what it says on stderr until it ends. It is killed with the scope. */
 const start = (serverUrl: string) =>
   Effect.gen(function* () {
-    const tail = yield* Command.make(process.execPath, ...command).pipe(
-      Command.workingDirectory(root),
+    const tail = yield* Command.make(process.execPath, join(folder, "main.mjs")).pipe(
       Command.env({ MIX_SERVER_URL: serverUrl, no_proxy: "*" }),
       Command.start
     )

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { draws } from "../../core/test/draws.ts"
 import { SessionsHttp } from "../src/index.ts"
 import * as renderings from "./renderings.ts"
 import {
@@ -89,7 +90,8 @@ const causes: ReadonlyArray<unknown> = [
   { request, toJSON: () => all }
 ]
 
-const answers: ReadonlyArray<Answer> = [
+/** With every body by default, and with every status; with all of both in the long run. */
+const answers = [
   ...statuses.flatMap((status) =>
     bodies.map(([type, body]): Answer => ({ status, headers: { ...echoed, "content-type": type }, body }))
   ),
@@ -97,7 +99,7 @@ const answers: ReadonlyArray<Answer> = [
   ...causes.map((cause): Answer => ({ headers: jsonType, body: Stream.fail(cause) })),
   json([{ ...row, userInput: text, assistantResponse: all }]),
   json({ ...row, userInput: text, assistantResponse: all })
-]
+].filter((_, index) => index % draws(7, 1) === 0)
 
 /** Calls an operation with all its secrets. */
 const call = (operation: "getHistory" | "listSession" | "send") => (messages: Service) => {
@@ -111,7 +113,7 @@ const call = (operation: "getHistory" | "listSession" | "send") => (messages: Se
   }
 }
 
-it.effect("over all statuses, bodies and engine failures", () =>
+it.effect("over statuses, bodies and engine failures", () =>
   Effect.gen(function* () {
     let searched = 0
     const search = (where: string, rendered: ReadonlyArray<string>, secrets = marks) => {
@@ -138,8 +140,8 @@ it.effect("over all statuses, bodies and engine failures", () =>
       }
     }
     search("metrics", yield* renderings.ofMetrics)
-    assert.isAbove(failures, 1000)
-    assert.isAbove(searched, 50_000)
+    assert.isAbove(failures, 2.5 * answers.length)
+    assert.isAbove(searched, 120 * answers.length)
     console.log(`secrets: ${failures} errors, ${searched} renderings searched for ${marks.length} secrets, 0 hits`)
   })
 )

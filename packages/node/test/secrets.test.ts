@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import { draws } from "../../core/test/draws.ts"
 import * as renderings from "../../http/test/renderings.ts"
 import { MixNode } from "../src/index.ts"
 import { limits } from "./faultRow.ts"
@@ -45,11 +46,13 @@ const searcher = () => {
   return { counts, search, searched }
 }
 
-it.scopedLive("over all rows of the fault table", () =>
+it.scopedLive("over the rows of the fault table", () =>
   Effect.gen(function* () {
     const { counts, search, searched } = searcher()
     // But for rows of headers of their own, and the text of 50 MB.
-    const played = rows.filter(({ cases }) => !cases.some((number) => number === 18 || (number >= 30 && number <= 34)))
+    const played = rows
+      .filter(({ cases }) => !cases.some((number) => number === 18 || (number >= 30 && number <= 34)))
+      .filter((_, index) => index % draws(5, 1) === 0)
     yield* Effect.forEach(
       played,
       (row) =>
@@ -62,7 +65,7 @@ it.scopedLive("over all rows of the fault table", () =>
       { concurrency: 6, discard: true }
     )
     search("metrics", yield* renderings.ofMetrics)
-    assert.isAbove(counts.errors, 150)
+    assert.isAbove(counts.errors, played.length / 3)
     console.log(`secrets: ${counts.errors} errors of the table, ${counts.renderings} renderings searched, 0 hits`)
   })
 )
