@@ -10,6 +10,7 @@ const node = {
     name: "node",
     include: ["{packages,examples}/*/test/**/*.test.ts", "scripts/test/*.test.ts"],
     exclude: ["packages/browser/**", "**/node_modules/**"],
+    setupFiles: ["vitest.setup.ts"],
     // No test takes this long on any machine, unless it hangs.
     testTimeout: 120_000
   }

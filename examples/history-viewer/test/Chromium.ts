@@ -39,7 +39,8 @@ export const open = (serverUrl: string, { expected, ...options }: Options = {}) 
         )
     )
     const page = yield* Effect.promise(() => context.newPage())
-    page.setDefaultTimeout(10_000)
+    // No step takes this long on any machine.
+    page.setDefaultTimeout(60_000)
     page.on("pageerror", (error) => problems.push(String(error)))
     page.on("console", (message) => {
       const isProblem = message.type() === "error" || message.type() === "warning"
