@@ -14,8 +14,9 @@ import * as Schema from "effect/Schema"
 import { BackendMessage } from "./BackendMessage.ts"
 import { HistoryCursor } from "./HistoryCursor.ts"
 import { HistoryStats } from "./HistoryStats.ts"
-import { namesSession, outcomeOf } from "./internal/outcome.ts"
-import { printable } from "./Printable.ts"
+import { type Endpoint, endpoints } from "./internal/endpoints.ts"
+import { foreignBody, line, said } from "./internal/errorText.ts"
+import { harmless, isOnce, namesSession } from "./internal/outcome.ts"
 
 /**
  * The operation that failed. A page that a stream could not read failed in `getHistory`.
@@ -109,33 +110,6 @@ const reply = {
 /** Who else may have answered, such as a proxy on the way; only of a reply that is not in the server's own form. */
 const hint = Schema.optional(Schema.String)
 
-/** Where a request goes. The route is a template: no id ever stands in one. */
-interface Endpoint {
-  readonly method: "GET" | "POST" | "DELETE"
-  readonly route: string
-}
-
-const history: Endpoint = { method: "GET", route: "/api/messages/history" }
-
-const send: Endpoint = { method: "POST", route: "/api/sessions/{id}/messages" }
-
-const endpoints: Readonly<Record<Operation, Endpoint>> = {
-  getHistory: history,
-  listSession: { method: "GET", route: "/api/sessions/{id}/messages" },
-  send,
-  streamHistory: history,
-  followHistory: history,
-  createSession: { method: "POST", route: "/api/sessions" },
-  listSessions: { method: "GET", route: "/api/sessions" },
-  getSession: { method: "GET", route: "/api/sessions/{id}" },
-  deleteSession: { method: "DELETE", route: "/api/sessions/{id}" },
-  cancelSession: { method: "POST", route: "/api/sessions/{id}/cancel" },
-  sessionEvents: { method: "GET", route: "/stream" },
-  exportSession: { method: "GET", route: "/api/sessions/{id}/export" },
-  answerPermission: { method: "POST", route: "/api/permissions/{id}/{answer}" },
-  ask: send
-}
-
 interface HttpErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields>
   extends Schema.Class<
     Self,
@@ -172,43 +146,8 @@ const httpError =
     return base as unknown as HttpErrorClass<Self, Tag, { readonly _tag: Schema.tag<Tag> } & Fields>
   }
 
-/** A message is one printable line for a person: never longer than this, whatever the server wrote. */
-const maxMessage = 298
-
-/** Pairs of surrogates are not cut. */
-const clip = (text: string, room: number) =>
-  text.length > room ? `${text.slice(0, room - 3).replace(/\p{Surrogate}$/u, "")}...` : text
-
-const line = (error: MixError, what: string, advice?: string): string => {
-  const { operation, outcome } = error
-  const fate =
-    outcome !== "unknown"
-      ? ""
-      : operation === "send"
-        ? "; the message may have reached the agent"
-        : operation === "createSession"
-          ? "; the session may have been created"
-          : operation === "cancelSession"
-            ? "; the run may have been cancelled"
-            : ""
-  const tail = `${fate}${advice === undefined ? "" : `: ${clip(printable(advice), maxMessage / 2)}`}`
-  return clip(printable(`${operation}: ${what}`), maxMessage - tail.length) + tail
-}
-
-const said = (error: ServerMessage | undefined) => (error?.message === undefined ? "" : `, ${error.message}`)
-
 const wait = (retryAfter: Duration.Duration | undefined) =>
   retryAfter === undefined ? undefined : `it asks to wait ${Duration.format(retryAfter)}`
-
-const foreignBody = (bodyKind: string | undefined) =>
-  bodyKind === "html" || bodyKind === "text" ? "is the server url that of a Mix backend?" : undefined
-
-/** What would happen twice if it were repeated. */
-const isOnce = (operation: Operation) => ["send", "createSession", "cancelSession", "ask"].includes(operation)
-
-/** Such an operation may be repeated only where it is known not to have been done: a second cancel would hit another run. */
-const harmless = (error: Parameters<typeof outcomeOf>[0] & { readonly operation: Operation }) =>
-  !isOnce(error.operation) || ["notSent", "refused"].includes(outcomeOf(error))
 
 /**
  * A parameter that no server would understand. Nothing was sent.

@@ -45,3 +45,10 @@ export const outcomeOf = (failure: Failure): Outcome => {
       return "unknown"
   }
 }
+
+/** What would happen twice if it were repeated. */
+export const isOnce = (operation: string) => ["send", "createSession", "cancelSession", "ask"].includes(operation)
+
+/** Such an operation may be repeated only where it is known not to have been done: a second cancel would hit another run. */
+export const harmless = (error: Failure & { readonly operation: string }) =>
+  !isOnce(error.operation) || ["notSent", "refused"].includes(outcomeOf(error))
