@@ -52,8 +52,10 @@ export const addSessions = (place: Place, rows: ReadonlyArray<Row>): Pick<Place,
     neighbor = sessionId
     if (ids !== undefined) {
       if (ids.length < rowsOfSession) ids.push(id)
-    } else if (latest.size < maxSessions) latest.set(sessionId, (ids = [id]))
-    else forgot = true
+    } else if (latest.size < maxSessions) {
+      ids = [id]
+      latest.set(sessionId, ids)
+    } else forgot = true
   }
   const before = [...place.sessions].filter(([sessionId]) => !latest.has(sessionId))
   const room = maxSessions - latest.size
