@@ -142,7 +142,7 @@ describe("streamHistory", () => {
         { offset: 96, limit: 104 },
         { offset: 196, limit: 104 },
         { offset: 250, limit: 2 },
-        { offset: 246, limit: 104 }
+        { offset: 249, limit: 2 }
       ])
     })
   )

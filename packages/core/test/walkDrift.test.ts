@@ -113,6 +113,32 @@ describe("walk under drift", () => {
     assert.strictEqual(tied, 0)
   })
 
+  it("takes no cut for the end, and no server for one that ignores offset, where what arrives is deleted at once", () => {
+    for (let seed = 1; seed <= draws(400, 20_000); seed++) {
+      const random = new PCGRandom(seed, 11)
+      const pick = <A>(items: ReadonlyArray<A>) => items[random.integer(items.length)] as A
+      const longest = [pick([3, 10, 1000]), pick([3, 10, 1000])]
+      const server = new Model.ModelServer({
+        size: pick([1, 2, 10, 60]),
+        sessions: 8,
+        clamp: () => pick(longest),
+        ignoresLimit: random.integer(4) === 0
+      })
+      const began = server.ids()
+      const isOld = ({ id }: Model.ModelMessage) => began.includes(id)
+      const between = () => {
+        if (server.requests.length > 60) return
+        if (!server.rows.every(isOld)) server.rows = server.rows.filter(isOld)
+        else if (random.integer(3) === 0) server.removeSession(random.integer(8))
+        else server.insert(pick([1, 1, 2, 6]))
+      }
+      const run = Model.run(server, { pageSize: pick([1, 5, 10, 100]), between })
+      assert.notStrictEqual(run.end, "repeatedPages", `seed ${seed}`)
+      const flaws = Model.auditOld(began, server, run.emitted, run.end === "end")
+      if (!run.strayed) assert.deepStrictEqual(flaws, Model.flawless, `seed ${seed}`)
+    }
+  })
+
   it("a server that clamps to 1 gives all of a list that stands still", () => {
     const runs = draws(20, 100)
     const { end } = survey(1, runs, { ...Model.calm, size: 150, clamps: [1] }, true)

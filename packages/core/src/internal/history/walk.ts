@@ -8,7 +8,7 @@
  *
  * - Unknown rows behind the last known one are next, and are given. Nearly every answer is so.
  * - Nothing is behind the last known row: the list grew, or the answer was cut, or this is the end. To tell, the walk asks
- *   for the offset behind it. Only an empty answer there, between two sightings of the last row, ends the walk.
+ *   for the offset behind it. An empty answer there, and then one that begins with the last row and holds no other, are the end.
  * - No row is known: the place is elsewhere, and is searched for (`search.ts`).
  * - Unknown rows behind a known one that was not given last: the later known rows were deleted, or rows arrived before them
  *   in the newest second. The answers are held until it is clear which.
@@ -46,8 +46,8 @@ const maxAhead = 64
 /** How many rows are held at most. */
 const maxHeld = 8192
 
-/** How many probes for an ignored `offset` may be inconclusive before a new row: some servers alternate between pages. */
-const maxInconclusiveProbes = 2
+/** No list grows or shrinks by so many rows between two requests. */
+const farAway = 1_000_000
 
 /** What the next request is for. */
 type Step =
@@ -56,9 +56,9 @@ type Step =
    * Is there a row behind the last one? `isStable`: nothing ever moved and no answer was short before. If rows keep
    * arriving, the last row moves on before the walk can look behind it, so this looks `ahead` of where it stood.
    */
-  | { readonly _tag: "Peek"; readonly isStable: boolean; readonly last: string; readonly ahead: number }
-  /** There was none. Does the last row still stand where it stood, with nothing behind it? */
-  | { readonly _tag: "Confirm"; readonly last: string; readonly ahead: number }
+  | { readonly _tag: "Peek"; readonly isStable: boolean; readonly last: Row; readonly ahead: number }
+  /** There was none. Is it the last row still, in an answer that begins with it? Any other may have been cut behind it. */
+  | { readonly _tag: "Confirm"; readonly last: Row; readonly ahead: number }
   | { readonly _tag: "Search"; readonly search: Search.Search }
   /**
    * Answers whose rows may have arrived before rows that are known. `more`: what follows them is asked for; `rest`: nothing
@@ -90,7 +90,6 @@ interface Run {
   readonly ignoresOffset: "unknown" | "probing" | "no"
   /** How the list began when it was last looked at, and each page since the last new row. */
   readonly pageStarts: ReadonlyArray<{ readonly id: string; readonly offset: number }>
-  readonly inconclusiveProbes: number
   /** How many requests in a row brought no new row. */
   readonly idle: number
   readonly stats: HistoryStats
@@ -134,7 +133,6 @@ export const resume = (place: Place.Place, pageSize: number): Walk => ({
     ignoresLimit: false,
     ignoresOffset: "unknown",
     pageStarts: [],
-    inconclusiveProbes: 0,
     idle: 0,
     stats: { requests: 0, duplicatesDropped: 0, stepBacks: 0, jumps: 0, tiesReordered: 0, unreadable: 0 }
   }
@@ -168,14 +166,17 @@ const readAt = (run: Run, position: number): Request => {
 const lastOf = <A>(items: ReadonlyArray<A>): A | undefined => items[items.length - 1]
 
 export const request = ({ place, run }: Walk): Request => {
-  if (run.ignoresOffset === "probing") {
-    // Rows that moved the repeated page to its offset stand before it.
-    return { offset: 0, limit: Math.min(maxLimit, Math.max(run.pageSize, 1 + (lastOf(run.pageStarts)?.offset ?? 0))) }
-  }
+  if (run.ignoresOffset === "probing")
+    return { offset: Math.min(Number.MAX_SAFE_INTEGER, place.position + farAway), limit: run.pageSize }
   switch (run.step._tag) {
     case "Peek":
       // Two, so that one row in the answer says something of the server.
       return { offset: place.position + run.step.ahead, limit: 2 }
+    case "Confirm":
+      // A row that cannot be read is known by the rows before it.
+      if (run.step.last.unreadable !== undefined) return readAt(run, place.position)
+      // What arrives with each request arrived twice since the last row was seen.
+      return { offset: Math.max(0, place.position + 2 * run.step.ahead - 1), limit: 2 }
     case "Search":
       return Search.request(run.step.search)
     case "Hold": {
@@ -300,14 +301,13 @@ const give = <A extends Row>(
         ...counted,
         openUntil,
         step: looksLast(run, limit, rows.length)
-          ? { _tag: "Peek", isStable: false, last: lastOf(ids) as string, ahead: 0 }
+          ? { _tag: "Peek", isStable: false, last: lastOf(given) as A, ahead: 0 }
           : read,
         hasChanged: run.hasChanged || isShort || shift !== 0,
         overlap: Math.min(overlap, run.overlap + 1),
         margin: Math.min(maxLimit, Math.max(fade(run.margin), Math.ceil(-1.25 * shift))),
         extraLimit: Math.min(maxLimit, Math.max(fade(run.extraLimit), shift)),
         idle: 0,
-        inconclusiveProbes: 0,
         pageStarts: run.pageStarts.filter((start) => start.offset === 0 || start.offset === offset)
       }
     }
@@ -328,21 +328,19 @@ const nothingNew = (
   const missing = isGuess ? place.recent.end - 1 - lastRank : 0
   const position = behind + missing
   const isShort = rows.length < limit
-  const lastId = (rows[last] as Row).id
-  if (before.step._tag === "Confirm" && isShort && before.step.last === lastId) {
-    // Rows that arrived since stand before it. A server that cuts answers may have cut this one just there.
-    const isStill = behind === place.position && before.step.ahead === 0
-    const isEnd = isStill || looksLast(before, limit, rows.length)
-    if (isEnd) return { _tag: "End", walk: { place, run: before }, reason: "emptyAnswer" }
+  const lastKnown = rows[last] as Row
+  if (before.step._tag === "Confirm" && before.step.last.id === lastKnown.id) {
+    const isStill = lastKnown.unreadable !== undefined && isShort && behind === place.position
+    if (rows.length === 1 || isStill) return { _tag: "End", walk: { place, run: before }, reason: "emptyAnswer" }
   }
   const isExpected = behind === place.position || position === place.position
   if (isShort && (missing === 0 || isExpected)) {
     const isStable = !before.hasChanged && behind === place.position
     const growth = Math.max(0, behind - place.position)
-    const isGrowing = before.idle > growingAfter && growth <= maxAhead && looksLast(before, limit, rows.length)
+    const isGrowing = before.idle > growingAfter && growth <= maxAhead
     const margin = Math.max(before.margin, Math.ceil(1.25 * (place.position - behind)))
     const run = { ...before, margin, extraLimit: Math.min(maxLimit, Math.max(before.extraLimit, growth)) }
-    const step: Step = { _tag: "Peek", isStable, last: lastId, ahead: isGrowing ? growth : 0 }
+    const step: Step = { _tag: "Peek", isStable, last: lastKnown, ahead: isGrowing ? growth : 0 }
     return noRows({ ...place, position: behind, fromHead: false }, run, step)
   }
   const shift = position - place.position
@@ -439,9 +437,8 @@ const release = <A extends Row>(place: Place.Place, run: Run, answers: ReadonlyA
 }
 
 /**
- * Whether the server ignores `offset`. If two pages start with the same row, the walk requests offset 0. If that page starts
- * with the row as well, the server ignores `offset`. If it holds the row at its offset, or rows have arrived, the server does
- * not. Otherwise the probe is inconclusive, and too many inconclusive probes before a new row count as proof.
+ * Whether the server ignores `offset`. Two pages that start with the same row make it possible; a list that moved does so
+ * too. So the walk asks far behind the end. A server that gives a known page there ignores `offset`, others do not.
  */
 const checkOffset = (
   before: Walk,
@@ -449,33 +446,20 @@ const checkOffset = (
   { request: asked, rows }: Answer<Row>
 ): Interpretation<never> | undefined => {
   const { place } = before
+  const { ignoresOffset, pageStarts } = before.run
   const [head] = rows
-  if (before.run.ignoresOffset === "no" || head === undefined) return undefined
-  const ignored = (): Interpretation<never> =>
+  const starts = pageStarts.filter(({ id }) => id === head?.id)
+  if (ignoresOffset === "probing") {
+    if (starts.length === 0) return noRows(place, { ...run, ignoresOffset: "no" }, run.step)
     // A server that ignores `limit` too has long given all it has.
-    run.ignoresLimit
+    return run.ignoresLimit
       ? { _tag: "End", walk: { place, run }, reason: "wholeList" }
       : stall({ place, run }, "repeatedPages")
-  if (before.run.ignoresOffset === "probing") {
-    const repeated = lastOf(before.run.pageStarts)
-    if (head.id === repeated?.id) return ignored()
-    const hasArrived =
-      before.run.pageStarts.every(({ id }) => id !== head.id) &&
-      rows.some(({ id }) => Window.rankOf(place.recent, id) === undefined)
-    const heedsOffset = hasArrived || (repeated !== undefined && rows[repeated.offset]?.id === repeated.id)
-    if (heedsOffset) return noRows(place, { ...run, ignoresOffset: "no", inconclusiveProbes: 0 }, run.step)
-    const pageStarts = run.pageStarts.filter(({ id }) => id !== repeated?.id)
-    return noRows(
-      place,
-      { ...run, ignoresOffset: "unknown", inconclusiveProbes: run.inconclusiveProbes + 1, pageStarts },
-      run.step
-    )
   }
-  const isRepeat = before.run.pageStarts.some(({ id, offset }) => id === head.id && offset !== asked.offset)
-  if (!isRepeat || asked.offset === 0) return undefined
-  return run.inconclusiveProbes === maxInconclusiveProbes
-    ? stall({ place, run }, "repeatedPages")
-    : noRows(place, { ...run, ignoresOffset: "probing" }, run.step)
+  const isRepeat = asked.offset > 0 && starts.some(({ offset }) => offset !== asked.offset)
+  return isRepeat && ignoresOffset === "unknown"
+    ? noRows(place, { ...run, ignoresOffset: "probing" }, run.step)
+    : undefined
 }
 
 /** Says what an answer means. */
@@ -534,10 +518,11 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       if (!blind || step._tag === "Confirm") return lookElsewhere(place, counted, answer)
       // A single row leaves no room for an overlap. More than one do, so they are requested again with it.
       if (rows.length === 1) return give(place, counted, answer, known)
-      return noRows(
-        place,
-        counted,
-        rows.length > 1 ? read : { _tag: "Confirm", last: lastOf(Window.ids(place.recent)) ?? "", ahead: 0 }
-      )
+      if (rows.length > 1) return noRows(place, counted)
+      return noRows(place, counted, {
+        _tag: "Confirm",
+        last: { id: lastOf(Window.ids(place.recent)) ?? "", sessionId: "" },
+        ahead: 0
+      })
   }
 }
