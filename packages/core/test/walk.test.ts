@@ -394,6 +394,21 @@ describe("walk", () => {
       assert.strictEqual(new Set(emitted).size, emitted.length)
     })
 
+    it("one that cuts an answer behind the last row that was given", () => {
+      const first = interpret(Walk.start(10), "abcde")
+      // A row was deleted: the one behind the last moved to its offset.
+      const behind = interpret(first.walk, "")
+      assert.deepStrictEqual(Walk.request(behind.walk), { offset: 4, limit: 2 })
+      for (const [answer, tag] of [
+        ["de", "NoRows"],
+        ["cde", "NoRows"],
+        ["ef", "Rows"],
+        ["e", "End"]
+      ] as const) {
+        assert.strictEqual(interpret(behind.walk, answer)._tag, tag)
+      }
+    })
+
     it("one whose pages hold a row twice", () => {
       const first = interpret(Walk.start(4), "abbc")
       assert.deepInclude(first, { _tag: "Rows" })

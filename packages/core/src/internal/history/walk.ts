@@ -38,7 +38,7 @@ const maxIdle = 300
 const maxGuesses = 16
 
 /** After how many requests without a new row the list counts as one that grows with every request. */
-const growingAfter = 6
+const growingAfter = 4
 
 /** How many rows may arrive with each request to such a list for its end to be found. */
 const maxAhead = 64
@@ -67,6 +67,9 @@ type Step =
   | { readonly _tag: "Hold"; readonly answers: ReadonlyArray<Answer<Row>>; readonly next: "more" | "rest" | "end" }
 
 const read: Step = { _tag: "Read" }
+
+/** No row is this one. */
+const nobody: Row = { id: "", sessionId: "" }
 
 /** What one run of a walk guesses about its server. */
 interface Run {
@@ -150,6 +153,12 @@ const isBlind = ({ cuts, longest }: Run) => longest === 1 && cuts > 0
 const looksLast = (run: Run, limit: number, length: number) =>
   length < limit && !isBlind(run) && (run.cuts === 0 || (run.cuts === 1 && length < run.longest))
 
+/**
+ * Whether the last row moved with each of many requests and nothing was ever seen behind it, of a server that hardly cuts
+ * answers. Then one that ends with the last row is believed.
+ */
+const isFleeting = ({ cuts, idle }: Run) => idle > growingAfter && cuts <= 1
+
 /** At most a quarter of an answer is spent on the overlap, or half where rows are being deleted. */
 const overlapOf = (run: Run): number => {
   const longest = reach(run)
@@ -174,7 +183,7 @@ export const request = ({ place, run }: Walk): Request => {
       return { offset: place.position + run.step.ahead, limit: 2 }
     case "Confirm":
       // A row that cannot be read is known by the rows before it.
-      if (run.step.last.unreadable !== undefined) return readAt(run, place.position)
+      if (run.step.last.unreadable !== undefined || isFleeting(run)) return readAt(run, place.position)
       // What arrives with each request arrived twice since the last row was seen.
       return { offset: Math.max(0, place.position + 2 * run.step.ahead - 1), limit: 2 }
     case "Search":
@@ -301,7 +310,7 @@ const give = <A extends Row>(
         ...counted,
         openUntil,
         step: looksLast(run, limit, rows.length)
-          ? { _tag: "Peek", isStable: false, last: lastOf(given) as A, ahead: 0 }
+          ? { _tag: "Peek", isStable: false, last: lastOf(given) ?? nobody, ahead: 0 }
           : read,
         hasChanged: run.hasChanged || isShort || shift !== 0,
         overlap: Math.min(overlap, run.overlap + 1),
@@ -331,7 +340,9 @@ const nothingNew = (
   const lastKnown = rows[last] as Row
   if (before.step._tag === "Confirm" && before.step.last.id === lastKnown.id) {
     const isStill = lastKnown.unreadable !== undefined && isShort && behind === place.position
-    if (rows.length === 1 || isStill) return { _tag: "End", walk: { place, run: before }, reason: "emptyAnswer" }
+    const isSeenOften = isFleeting(before) && looksLast(before, limit, rows.length)
+    if (rows.length === 1 || isStill || isSeenOften)
+      return { _tag: "End", walk: { place, run: before }, reason: "emptyAnswer" }
   }
   const isExpected = behind === place.position || position === place.position
   if (isShort && (missing === 0 || isExpected)) {
@@ -521,7 +532,7 @@ export const interpret = <A extends Row>(before: Walk, answer: Answer<A>): Inter
       if (rows.length > 1) return noRows(place, counted)
       return noRows(place, counted, {
         _tag: "Confirm",
-        last: { id: lastOf(Window.ids(place.recent)) ?? "", sessionId: "" },
+        last: { ...nobody, id: lastOf(Window.ids(place.recent)) ?? "" },
         ahead: 0
       })
   }
