@@ -17,6 +17,7 @@ import {
   Stream,
   TestClock
 } from "effect"
+import { draws } from "../../../packages/core/test/draws.ts"
 import * as Archive from "../src/Archive.ts"
 import * as Database from "../src/Database.ts"
 import * as Message from "../src/Message.ts"
@@ -26,8 +27,6 @@ import * as Reader from "../src/Reader.ts"
 import { Backend, type Happening } from "./Backend.ts"
 import * as Databases from "./databases.ts"
 import * as Postgres from "./Postgres.ts"
-
-const long = process.env.MIX_TEST_LONG !== undefined
 
 const text = FastCheck.oneof(
   FastCheck.string({ unit: "binary" }),
@@ -181,7 +180,7 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
           SELECT id FROM sessions WHERE server = ${server} AND deleted_at IS NULL`
         assert.deepStrictEqual(sessions.map(({ id }) => id).sort(), [...backend.listed.keys()].sort())
       }),
-    { fastCheck: { numRuns: long ? 1000 : 15 } }
+    { fastCheck: { numRuns: draws(5, 60) } }
   )
 
   const newServer = Effect.suspend(() => Archive.claim(`http://server-${++servers}`))
@@ -211,7 +210,7 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
         const read = Chunk.toReadonlyArray(yield* Stream.runCollect(stored)).map(({ message }) => message)
         assert.deepStrictEqual(read.map(withoutAbsent), ours.map(withoutAbsent))
       }),
-    { fastCheck: { numRuns: long ? 1000 : 20 } }
+    { fastCheck: { numRuns: draws(8, 80) } }
   )
 
   it.effect("holds what databases refuse: NUL, half characters, large numbers, 1 MiB, long ids", () =>
@@ -319,7 +318,7 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
 const withoutAbsent = (message: BackendMessage): unknown => JSON.parse(JSON.stringify(message))
 
 describe("SQLite", () => {
-  layer(Layer.unwrapScoped(Effect.map(Databases.sqlite, Database.layerWrite)), { timeout: 30_000 })((it) => tests(it))
+  layer(Layer.unwrapScoped(Effect.map(Databases.sqlite, Database.layerWrite)), { timeout: 120_000 })((it) => tests(it))
 })
 
 describe("PostgreSQL", () => {
@@ -329,5 +328,7 @@ describe("PostgreSQL", () => {
     })
     return
   }
-  layer(Layer.unwrapScoped(Effect.map(Databases.postgres, Database.layerWrite)), { timeout: 30_000 })((it) => tests(it))
+  layer(Layer.unwrapScoped(Effect.map(Databases.postgres, Database.layerWrite)), { timeout: 120_000 })((it) =>
+    tests(it)
+  )
 })
