@@ -70,7 +70,7 @@ const runs = draws(4, 30)
 describe("followHistory under drift", () => {
   it.effect.each([200, 400, 1200, 3000])("%i messages behind a known one of their second come once", (count) =>
     Effect.gen(function* () {
-      for (const millis of [50, 300, 700, 2000, 10_000]) {
+      for (const millis of draws([300, 10_000], [50, 300, 700, 2000, 10_000])) {
         const { arrive, history, server } = live({ size: 300 })
         const old = new Set(server.ids())
         const seen: Array<string> = []
