@@ -1,6 +1,7 @@
 /** One turn of a conversation as text for a terminal, and the session that it belongs to. */
 import { type Answer, type PermissionRequested, type SessionEvent, SessionId, SessionsService } from "@mix-effect/core"
 import { Effect, Option, Stream } from "effect"
+import type { Terminal } from "./terminal.ts"
 
 /** Whatever a server writes: no escape sequences, nothing that turns the direction of the text; lines stay lines. */
 export const safe = (text: string): string => text.replace(/[^\P{C}\n\t]/gu, " ")
@@ -77,3 +78,26 @@ export const turn = (
         )
       )
   }).pipe(Effect.tapError((error) => write(`\n${safeLine(error.message)}\n`)))
+
+/** Turn after turn, until the person leaves. */
+export const conversation = (terminal: Terminal, resumed: Option.Option<string>) =>
+  Effect.gen(function* () {
+    const { id } = yield* open(resumed)
+    yield* terminal.write(`Session ${safeLine(id)} (--session resumes it). Ctrl-C stops the agent, then the program.\n`)
+    for (;;) {
+      const text = yield* terminal.ask("\nYou: ")
+      if (text === undefined) return
+      if (text.trim() === "") continue
+      const asked = turn(id, text, terminal.write, ({ description, toolName }) =>
+        Effect.map(
+          terminal.ask(`\n${safeLine(toolName)} wants to: ${safeLine(description)}. Allow it? [y/N] `),
+          (answer) => (/^y(es)?$/i.test(answer?.trim() ?? "") ? "grant" : "deny")
+        )
+      )
+      yield* Effect.scoped(Effect.zipRight(Effect.forkScoped(terminal.wait), asked)).pipe(
+        Effect.ignore, // it was said
+        // Interrupting the turn cancels the agent's run.
+        Effect.raceFirst(Effect.zipRight(terminal.interrupted, terminal.write("\n(stopped)\n")))
+      )
+    }
+  })

@@ -1,14 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { PassThrough } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { Command } from "@effect/platform"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { MessagesTest, MixAgent, MixServer } from "@mix-effect/testing"
-import { Effect, Option, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Stream } from "effect"
 import { bundle } from "../../../scripts/bundle.ts"
-import { open, safe, turn } from "../src/chat.ts"
+import { conversation, open, safe, turn } from "../src/chat.ts"
+import * as Terminal from "../src/terminal.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "mix-effect-chat-"))
 beforeAll(() => bundle([fileURLToPath(new URL("../src/main.ts", import.meta.url))], folder))
@@ -77,5 +79,91 @@ describe("chat", () => {
         assert.deepStrictEqual({ code, stderr, stdout }, { code: 0, stderr: "", stdout: "One  [2Jfile.\n" })
       }
     })
+  )
+
+  /** A terminal that a test types into, and a wait for what it shows. */
+  const typing = Effect.gen(function* () {
+    const keys = new PassThrough()
+    const screen = new PassThrough()
+    let shown = ""
+    let check = () => {}
+    screen.on("data", (chunk) => {
+      shown += String(chunk)
+      check()
+    })
+    const terminal = yield* Terminal.open(keys, screen)
+    return {
+      terminal,
+      type: (text: string) => Effect.sync(() => void keys.write(text)),
+      leave: Effect.sync(() => keys.end()),
+      shown: () => shown,
+      /** Until that is shown, after what was shown before. */
+      until: (text: string) =>
+        Effect.async<void>((resume) => {
+          check = () => {
+            const at = shown.indexOf(text)
+            if (at < 0) return
+            check = () => {}
+            shown = shown.slice(at + text.length)
+            resume(Effect.void)
+          }
+          check()
+        })
+    }
+  })
+
+  it.scopedLive("a conversation: empty lines, permissions, Ctrl-C for the agent and then for the program", () =>
+    Effect.gen(function* () {
+      const { terminal, type, until } = yield* typing
+      const chat = yield* Effect.fork(conversation(terminal, Option.none()))
+      yield* until("You: ")
+      yield* type("  \r")
+      yield* until("You: ")
+      yield* type("remove it\r")
+      yield* until("Bash wants to: rm it. Allow it? [y/N] ")
+      yield* type("y\r")
+      yield* until("grant\n")
+      yield* until("You: ")
+      yield* type("again\r")
+      yield* until("[y/N] ")
+      yield* type("nonsense\r")
+      yield* until("deny\n")
+      yield* until("You: ")
+      yield* type("slow\r")
+      yield* until("Working")
+      yield* type("\u0003")
+      yield* until("(stopped)")
+      yield* until("You: ")
+      yield* type("broken\r")
+      yield* until("the model is down")
+      yield* until("You: ")
+      yield* type("\u0003")
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(chat)))
+    }).pipe(
+      Effect.provide(
+        MessagesTest.layer({
+          agent: ({ text }, { askPermission, emit }) =>
+            text === "slow"
+              ? Effect.zipRight(emit({ _tag: "Text", text: "Working" }), Effect.never)
+              : text === "broken"
+                ? Effect.fail("the model is down")
+                : askPermission({ toolName: "Bash", description: "rm\nit" })
+        })
+      )
+    )
+  )
+
+  it.scopedLive("ends with the input, and answers flags that it does not know", () =>
+    Effect.gen(function* () {
+      const { leave, terminal, until } = yield* typing
+      const chat = yield* Effect.fork(conversation(terminal, Option.none()))
+      yield* until("You: ")
+      yield* leave
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(chat)))
+      const { code, stderr, stdout } = yield* run("http://127.0.0.1:9", "--wat")
+      assert.deepStrictEqual([code, stdout], [1, ""])
+      assert.match(stderr, /^Unknown option '--wat'.*Usage: chat/)
+      assert.lengthOf(stderr.trim().split("\n"), 1)
+    }).pipe(Effect.provide(MessagesTest.layer()))
   )
 })
