@@ -41,7 +41,9 @@ describe("Snippets", () => {
       const { problems, targets } = yield* runOnServer(snippets.filter(({ run }) => run))
       assert.deepStrictEqual(problems, [])
       assert.include(targets.join("\n"), "GET /api/messages/history")
-      assert.include(targets.join("\n"), "POST /api/sessions/")
+      // A session is made, and asked by the route of the server of Sept 25, 2025.
+      assert.include(targets.join("\n"), "POST /api/sessions")
+      assert.include(targets.join("\n"), "POST /stream/")
     })
   )
 })
