@@ -6,7 +6,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../../testing/src/internal/pcg.ts"
 import { type BackendMessage, HistoryCursor, type HistoryPage, type Service } from "../src/index.ts"
 import * as Cursor from "../src/internal/history/cursor.ts"
 import { draws } from "./draws.ts"
@@ -76,7 +76,7 @@ describe("HistoryCursor", () => {
     let boundaries = 0
     let stalls = 0
     for (let seed = 0; seed < scenarios; seed++) {
-      const random = new PCGRandom(seed, 7)
+      const random = new Pcg(seed, 7)
       const { change, drawn, pageSize, server } = Model.scenario(seed, { ...Model.calm, size: 150 })
       const began = server.ids()
       const whole = Model.run(server, { pageSize })

@@ -6,7 +6,7 @@
  * Everything is deterministic: `scenario(seed)` is the same server with the same changes each time.
  */
 import * as Effect from "effect/Effect"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../../testing/src/internal/pcg.ts"
 import { type BackendMessage, MessageId, MessagesService, type Service, SessionId } from "../src/index.ts"
 import type { Request } from "../src/internal/history/page.ts"
 import type * as Place from "../src/internal/history/place.ts"
@@ -364,7 +364,7 @@ export interface Scenario {
 
 /** A server, a page size and a course of changes, all drawn from a seed. */
 export const scenario = (seed: number, roughness: Roughness): Scenario => {
-  const random = new PCGRandom(seed, 0x9e3779b9)
+  const random = new Pcg(seed, 0x9e3779b9)
   const below = (n: number) => random.integer(Math.max(1, n))
   const size = below(4) === 0 ? below(10) : below(roughness.size)
   const sessions = 1 + below(12)
@@ -399,7 +399,7 @@ export const scenario = (seed: number, roughness: Roughness): Scenario => {
  * up to 3,000 rows of one second behind known ones of it, imports and forks, sessions of any size deleted.
  */
 export const hostile = (seed: number): Scenario => {
-  const random = new PCGRandom(seed, 0x51ed270b)
+  const random = new Pcg(seed, 0x51ed270b)
   const below = (n: number) => random.integer(Math.max(1, n))
   const one = <A>(...of: ReadonlyArray<A>): A => of[below(of.length)] as A
   const size = one(0, 1 + below(12), below(200), below(1000), below(4000))
@@ -460,7 +460,7 @@ export interface Journey extends Run, Audit {
  */
 export const journey = (seed: number, carry: (place: Place.Place) => Place.Place): Journey => {
   const { change, drawn, pageSize, server } = hostile(seed)
-  const random = new PCGRandom(seed, 0x2545f491)
+  const random = new Pcg(seed, 0x2545f491)
   const below = (n: number) => random.integer(Math.max(1, n))
   const one = <A>(...of: ReadonlyArray<A>): A => of[below(of.length)] as A
   const latency = one(0, 20, 300, 1500)

@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../../testing/src/internal/pcg.ts"
 import { HistoryCursor, MessagesService, ServerError, type Service } from "../src/index.ts"
 import { draws } from "./draws.ts"
 import * as Model from "./ModelServer.ts"
@@ -92,7 +92,7 @@ describe("followHistory under drift", () => {
     Effect.gen(function* () {
       let stalled = 0
       for (let seed = 1; seed <= runs; seed++) {
-        const random = new PCGRandom(seed, 0x1f3)
+        const random = new Pcg(seed, 0x1f3)
         const below = (n: number) => random.integer(n)
         const size = [0, 1, below(50), below(1500)][below(4)] as number
         const perSecond = [1, 5, Math.max(1, size)][below(3)] as number
@@ -144,7 +144,7 @@ describe("followHistory under drift", () => {
   it.effect("mark, export, follow: no gap, and nothing old again", () =>
     Effect.gen(function* () {
       for (let seed = 1; seed <= runs; seed++) {
-        const random = new PCGRandom(seed, 0x77)
+        const random = new Pcg(seed, 0x77)
         const below = (n: number) => random.integer(n)
         const size = [0, 1, 30, 1100, 2500][below(5)] as number
         const oneSecond = below(2) === 0

@@ -13,7 +13,7 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../../testing/src/internal/pcg.ts"
 import { type BackendMessage, HistoryCursor, MessagesService, Prefetching, ServerError } from "../src/index.ts"
 import { draws } from "./draws.ts"
 import * as Model from "./ModelServer.ts"
@@ -523,7 +523,7 @@ describe("streamHistory", () => {
           for (let seed = 1; seed <= runs; seed++) {
             for (const prefetch of [0, 1 + (seed % 4)]) {
               const { change, drawn, pageSize, server } = Model.hostile(seed)
-              const random = new PCGRandom(seed, 99)
+              const random = new Pcg(seed, 99)
               const began = server.ids()
               const whole = Model.service(server, {
                 between: change,

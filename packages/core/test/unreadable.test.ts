@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../../testing/src/internal/pcg.ts"
 import {
   type BackendMessage,
   decodeReadableMessages,
@@ -100,7 +100,7 @@ describe("unreadable", () => {
       const scenarios = draws(20, 60)
       let failures = 0
       for (let seed = 0; seed < scenarios; seed++) {
-        const random = new PCGRandom(seed, 11)
+        const random = new Pcg(seed, 11)
         const below = (n: number) => random.integer(Math.max(1, n))
         const server = new Model.ModelServer({ size: 40 + below(120), sessions: 4 })
         const began = server.ids()

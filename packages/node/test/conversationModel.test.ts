@@ -18,8 +18,8 @@ import * as Either from "effect/Either"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Stream from "effect/Stream"
-import { PCGRandom } from "effect/Utils"
 import { draws } from "../../core/test/draws.ts"
+import { Pcg } from "../../testing/src/internal/pcg.ts"
 import { MixNode } from "../src/index.ts"
 
 const count = draws(20, 300)
@@ -27,7 +27,7 @@ const count = draws(20, 300)
 const generations = ["2025-09-25", "2025-09-26", "2025-10-10", "2025-11-06", "2026-02"] as const
 
 const draw = (seed: number) => {
-  const random = new PCGRandom(seed)
+  const random = new Pcg(seed)
   const chance = (probability: number) => random.number() < probability
   const pick = <A>(all: ReadonlyArray<A>): A => all[random.integer(all.length)] as A
   const some = (probability: number) => (chance(0.5) ? random.number() * probability : 0)

@@ -4,12 +4,12 @@ import { HistoryCursor, MessagesService } from "@mix-effect/core"
 import { MixNode } from "@mix-effect/node"
 import { MixServer } from "@mix-effect/testing"
 import { Chunk, Console, Effect, Either, Schema, Stream } from "effect"
-import { PCGRandom } from "effect/Utils"
 import { draws } from "../../core/test/draws.ts"
+import { Pcg } from "../../testing/src/internal/pcg.ts"
 
 /** What a run draws from its seed. */
 const draw = (seed: number) => {
-  const random = new PCGRandom(seed)
+  const random = new Pcg(seed)
   const below = (n: number) => random.integer(n)
   return {
     below,

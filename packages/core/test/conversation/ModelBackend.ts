@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../../../testing/src/internal/pcg.ts"
 import {
   type BackendMessage,
   ConnectionError,
@@ -119,7 +119,7 @@ export class ModelBackend {
   scripts: ReadonlyArray<Script>
   faults: Faults
   readonly generation: Generation
-  private readonly random: PCGRandom
+  private readonly random: Pcg
   private readonly fibers = new Map<Run, Fiber.RuntimeFiber<void>>()
   private readonly answers = new Map<string, Deferred.Deferred<"grant" | "deny">>()
   private ids = 0
@@ -134,7 +134,7 @@ export class ModelBackend {
     } = {}
   ) {
     this.generation = options.generation ?? "2025-11-06"
-    this.random = new PCGRandom(options.seed ?? 1)
+    this.random = new Pcg(options.seed ?? 1)
     this.scripts = options.scripts ?? [{ turns: [{ text: "Answer" }] }]
     this.faults = options.faults ?? {}
   }

@@ -1,7 +1,7 @@
 /** Random asks against random backends: what is asked for, what goes wrong, and what has to come out. */
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../../../testing/src/internal/pcg.ts"
 import type { Answer, AskError } from "../../src/index.ts"
 import { type Faults, generations, ModelBackend, type Run, type Script, type Tool } from "./ModelBackend.ts"
 
@@ -14,7 +14,7 @@ export interface Scenario {
 }
 
 export const scenario = (seed: number): Scenario => {
-  const random = new PCGRandom(seed)
+  const random = new Pcg(seed)
   const chance = (probability: number) => random.number() < probability
   const pick = <A>(all: ReadonlyArray<A>): A => all[random.integer(all.length)] as A
   const some = (probability: number, max: number) => (chance(probability) ? random.number() * max : 0)

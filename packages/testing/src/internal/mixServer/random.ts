@@ -1,5 +1,5 @@
 import * as Hash from "effect/Hash"
-import { PCGRandom } from "effect/Utils"
+import { Pcg } from "../pcg.ts"
 
 /** Reproducible numbers and ids. */
 export interface Random {
@@ -15,7 +15,7 @@ const variants = Buffer.from("89ab", "latin1")
 
 /** The same seed gives the same sequence. */
 export const make = (seed: number | string): Random => {
-  const random = new PCGRandom(typeof seed === "number" ? seed : Hash.string(seed))
+  const random = new Pcg(typeof seed === "number" ? seed : Hash.string(seed))
   const integer = (max: number) => Math.floor(random.number() * max)
   // Written into one buffer: a million ids glued from pieces would be kept as a million trees of pieces.
   const text = Buffer.from(layout, "latin1")

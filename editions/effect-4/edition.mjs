@@ -1,0 +1,189 @@
+// Makes the Effect 4 edition of `packages/` and `examples/`: rules.mjs renames, `patches/` holds what else differs, `overlay/`
+// holds files that have no counterpart. README.md says how to work with it.
+//
+//   node editions/effect-4/edition.mjs tree [--force]   makes or renews `tree/`
+//   node editions/effect-4/edition.mjs save             writes edits of `tree/` back to `patches/` and `overlay/`
+//   node editions/effect-4/edition.mjs check            fails where a patch does not fit its source any more
+//   node editions/effect-4/edition.mjs count            how many files and lines differ
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { applyPatch, createTwoFilesPatch, formatPatch, parsePatch } from "diff"
+import { rename, sources } from "./rules.mjs"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const edition = join(root, "editions/effect-4")
+const tree = join(edition, "tree")
+/** What `tree/` was made of, beside it: edits are told from it. */
+const madeOf = join(edition, ".base")
+
+const read = (path) => readFileSync(path, "utf8")
+
+const write = (path, text) => {
+  if (existsSync(path) && read(path) === text) return
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
+
+/** The files of a folder, by their paths in it; none where there is no folder. */
+const filesIn = (folder) =>
+  !existsSync(folder)
+    ? []
+    : readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => statSync(join(folder, path)).isFile())
+
+/** The files of the repository that git knows or would add. Only text can be patched, and nothing else is needed. */
+const git = (cwd, ...paths) =>
+  execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ...paths], { cwd })
+    .toString()
+    .split("\0")
+    .filter((path) => path !== "" && existsSync(join(cwd, path)))
+
+/** Renames and formats the sources, so that patches hold what is left. Formatting also sorts renamed imports. */
+const makeBase = () => {
+  const base = new Map(git(root, ...sources).map((path) => [path, rename(path, read(join(root, path)))]))
+  const folder = mkdtempSync(join(tmpdir(), "effect-4-"))
+  try {
+    for (const [path, text] of base) write(join(folder, path), text)
+    format(folder)
+    return new Map([...base.keys()].map((path) => [path, read(join(folder, path))]))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const format = (folder) => {
+  const { vcs: _, ...config } = JSON.parse(read(join(root, "biome.json")))
+  writeFileSync(join(folder, "biome.json"), JSON.stringify({ ...config, linter: { enabled: false } }))
+  const biome = join(root, "node_modules/@biomejs/biome/bin/biome")
+  const paths = ["packages", "examples"].filter((path) => existsSync(join(folder, path)))
+  execFileSync(process.execPath, [biome, "check", "--write", "--log-level=error", ...paths], { cwd: folder, stdio: "inherit" })
+  rmSync(join(folder, "biome.json"))
+}
+
+const patchOf = (path) => join(edition, "patches", `${path}.patch`)
+
+/** The text of the edition, and the hunks of its patch that do not fit. */
+const patched = (path, text) => {
+  if (!existsSync(patchOf(path))) return { text, rejected: [] }
+  const [patch] = parsePatch(read(patchOf(path)))
+  const rejected = []
+  let result = text
+  for (const hunk of patch.hunks) {
+    const next = applyPatch(result, { ...patch, hunks: [hunk] })
+    if (next === false) rejected.push(formatPatch({ ...patch, hunks: [hunk] }))
+    else result = next
+  }
+  return { text: result, rejected }
+}
+
+/** Says what does not fit. A patch whose source is gone fits nowhere. */
+const complain = (base) => {
+  const problems = []
+  for (const [path, text] of base) {
+    for (const hunk of patched(path, text).rejected) problems.push(`${path} changed where Effect 4 differs:\n${hunk}`)
+  }
+  for (const patch of filesIn(join(edition, "patches"))) {
+    const path = patch.replace(/\.patch$/, "")
+    if (!base.has(path)) problems.push(`${path} is gone; remove editions/effect-4/patches/${patch}`)
+  }
+  for (const path of filesIn(join(edition, "overlay"))) {
+    if (base.has(path)) problems.push(`${path} has a counterpart, so it needs a patch; remove it from overlay/`)
+  }
+  return problems
+}
+
+const commands = {
+  tree: (force) => {
+    const base = makeBase()
+    const rejects = complain(base)
+    const overlay = new Map(filesIn(join(edition, "overlay")).map((path) => [path, read(join(edition, "overlay", path))]))
+    const kept = [...base].map(([path, text]) => [path, patched(path, text).text]).filter(([, text]) => text !== "")
+    const next = new Map([...kept, ...overlay])
+    const before = new Map(filesIn(join(madeOf, "tree")).map((path) => [path, read(join(madeOf, "tree", path))]))
+    const edited = [...before].filter(([path, text]) => existsSync(join(tree, path)) && read(join(tree, path)) !== text)
+    if (edited.length > 0 && force !== "--force") {
+      for (const [path] of edited) console.error(`edited: editions/effect-4/tree/${path}`)
+      throw new Error("tree/ has edits that are not saved: `edition.mjs save` keeps them, `tree --force` drops them")
+    }
+    for (const path of before.keys()) if (!next.has(path)) rmSync(join(tree, path), { force: true })
+    rmSync(madeOf, { recursive: true, force: true })
+    for (const [path, text] of base) {
+      write(join(madeOf, "source", path), read(join(root, path)))
+      write(join(madeOf, "base", path), text)
+    }
+    for (const [path, text] of next) {
+      write(join(tree, path), text)
+      write(join(madeOf, "tree", path), text)
+    }
+    for (const reject of rejects) console.error(reject)
+    if (rejects.length > 0) throw new Error("make the changes above in tree/ by hand, then run `edition.mjs save`")
+  },
+  save: () => {
+    const known = filesIn(join(madeOf, "base"))
+    const edited = known.filter((path) => read(join(madeOf, "base", path)) !== (existsSync(join(tree, path)) ? read(join(tree, path)) : ""))
+    // New rules hold for what was edited, too.
+    for (const path of edited) if (existsSync(join(tree, path))) write(join(tree, path), rename(path, read(join(tree, path))))
+    format(tree)
+    const fresh = makeBase()
+    for (const path of known) {
+      if (!edited.includes(path)) {
+        rmSync(patchOf(path), { force: true })
+        continue
+      }
+      // Where the source changed meanwhile, `tree` tells whether the patch still fits.
+      const isFresh = fresh.has(path) && read(join(root, path)) === read(join(madeOf, "source", path))
+      const base = isFresh ? fresh.get(path) : read(join(madeOf, "base", path))
+      const text = existsSync(join(tree, path)) ? read(join(tree, path)) : ""
+      if (text === base) rmSync(patchOf(path), { force: true })
+      else write(patchOf(path), createTwoFilesPatch(path, path, base, text, "", "", { context: 3 }).replace(/^=+\n/, ""))
+    }
+    const added = filesIn(tree).filter(
+      (path) => !known.includes(path) && !/(^|\/)(node_modules|dist|\.vite|\.effect)\/|\.tsbuildinfo$/.test(path)
+    )
+    for (const path of filesIn(join(edition, "overlay"))) {
+      if (!existsSync(join(tree, path))) rmSync(join(edition, "overlay", path))
+    }
+    for (const path of added) write(join(edition, "overlay", path), read(join(tree, path)))
+    rmSync(join(madeOf, "tree"), { recursive: true, force: true })
+    for (const path of [...known, ...added].filter((path) => existsSync(join(tree, path))))
+      write(join(madeOf, "tree", path), read(join(tree, path)))
+  },
+  check: () => {
+    const problems = complain(makeBase())
+    for (const problem of problems) console.error(problem)
+    if (problems.length > 0)
+      throw new Error("run `node editions/effect-4/edition.mjs tree`, then as it says (editions/effect-4/README.md)")
+  },
+  count: () => {
+    const base = makeBase()
+    const rows = new Map()
+    for (const [path, text] of base) {
+      const [, folder, part] = /^(packages|examples)\/[^/]+\/(src|test)\//.exec(path) ?? []
+      if (folder === undefined) continue
+      const name = `${folder} ${part}`
+      const row = rows.get(name) ?? { files: 0, patched: 0, lines: 0, removed: 0, added: 0 }
+      rows.set(name, row)
+      row.files++
+      row.lines += text.split("\n").length - 1
+      if (!existsSync(patchOf(path))) continue
+      row.patched++
+      for (const { hunks } of parsePatch(read(patchOf(path))))
+        for (const line of hunks.flatMap(({ lines }) => lines)) {
+          if (line.startsWith("-")) row.removed++
+          if (line.startsWith("+")) row.added++
+        }
+    }
+    console.table(Object.fromEntries(rows))
+  }
+}
+
+const [name, option] = process.argv.slice(2)
+if (!Object.hasOwn(commands, name ?? "")) throw new Error(`give one of: ${Object.keys(commands).join(", ")}`)
+try {
+  commands[name](option)
+} catch (error) {
+  console.error(error.message)
+  process.exitCode = 1
+}

@@ -1,0 +1,179 @@
+// What has another name in Effect 4, and nothing else: each rule replaces a text wherever it stands. What cannot be said so
+// simply is a patch.
+
+/** What the edition is made of. */
+export const sources = [
+  "packages",
+  "examples/backend",
+  "examples/chat",
+  "examples/compose",
+  "examples/tail",
+  "examples/unit-test",
+  "scripts/chromium.ts",
+  "tsconfig.base.json",
+  "tsconfig.check.json",
+  "tsconfig.json",
+  "vitest.config.ts",
+  "vitest.workspace.ts"
+]
+
+/** `Module.name` of Effect 3, and what it is called in Effect 4. */
+const members = {
+  "Effect.async": "Effect.callback",
+  "Effect.catchAll": "Effect.catch",
+  "Effect.catchAllCause": "Effect.catchCause",
+  "Effect.catchAllDefect": "Effect.catchDefect",
+  "Effect.either": "Effect.result",
+  "Effect.fork": "Effect.forkChild",
+  "Effect.forkDaemon": "Effect.forkDetach",
+  "Effect.ignoreLogged": "Effect.ignore",
+  "Effect.intoDeferred": "Deferred.into",
+  "Effect.zipRight": "Effect.andThen",
+  "Effect.tapErrorCause": "Effect.tapCause",
+  "Effect.unsafeMakeSemaphore": "Semaphore.makeUnsafe",
+  "Effect.Semaphore": "Semaphore.Semaphore",
+  "Arr.isNonEmptyReadonlyArray": "Arr.isReadonlyArrayNonEmpty",
+  "Metric.incrementBy": "Metric.update",
+  "Either.Either": "Result.Result",
+  "Either.isRight": "Result.isSuccess",
+  "Either.isLeft": "Result.isFailure",
+  "Either.right": "Result.succeed",
+  "Either.left": "Result.fail",
+  "Either.flip": "Result.flip",
+  "Either.map": "Result.map",
+  "Either.getOrThrow": "Result.getOrThrow",
+  "Fiber.RuntimeFiber": "Fiber.Fiber",
+  "Fiber.poll": "Fiber.poll",
+  "Cause.failureOption": "Cause.findErrorOption",
+  "Cause.isInterruptedOnly": "Cause.hasInterruptsOnly",
+  "Cause.isDie": "Cause.hasDies",
+  "Exit.isInterrupted": "Exit.hasInterrupts",
+  "DateTime.unsafeFromDate": "DateTime.fromDateUnsafe",
+  "DateTime.unsafeMake": "DateTime.makeUnsafe",
+  "Deferred.unsafeDone": "Deferred.doneUnsafe",
+  "Duration.DurationInput": "Duration.Input",
+  "Duration.decodeUnknown": "Duration.fromInput",
+  "Duration.decode": "Duration.fromInputUnsafe",
+  "Duration.greaterThan": "Duration.isGreaterThan",
+  "Duration.greaterThanOrEqualTo": "Duration.isGreaterThanOrEqualTo",
+  "Duration.lessThan": "Duration.isLessThan",
+  "Duration.lessThanOrEqualTo": "Duration.isLessThanOrEqualTo",
+  "Duration.unsafeDivide": "Duration.divideUnsafe",
+  "ConfigError.ConfigError": "Config.ConfigError",
+  "Config.Config.Wrap": "Config.Wrap",
+  "Config.boolean": "Config.Boolean",
+  "Config.duration": "Config.Duration",
+  "Config.integer": "Config.Int",
+  "Config.redacted": "Config.Redacted",
+  "Config.string": "Config.String",
+  "Layer.scoped": "Layer.effect",
+  "Layer.scopedContext": "Layer.effectContext",
+  "Layer.setConfigProvider": "ConfigProvider.layer",
+  "Layer.unwrapEffect": "Layer.unwrap",
+  "Metric.tagged": "Metric.withAttributes",
+  "Option.fromNullable": "Option.fromNullishOr",
+  "Schema.annotations": "Schema.annotate",
+  "Schema.encodedSchema": "Schema.toEncoded",
+  "Schema.typeSchema": "Schema.toType",
+  "Schema.parseJson": "Schema.fromJsonString",
+  "Schema.decodeUnknownEither": "Schema.decodeUnknownResult",
+  "Schema.decodeUnknown": "Schema.decodeUnknownEffect",
+  "Schema.decode": "Schema.decodeEffect",
+  "Schema.encode": "Schema.encodeEffect",
+  "Scope.CloseableScope": "Scope.Closeable",
+  "Scope.extend": "Scope.provide",
+  "Stream.catchAll": "Stream.catch",
+  "Stream.provideLayer": "Stream.provide",
+  "Stream.provideSomeLayer": "Stream.provide",
+  "Stream.provideSomeContext": "Stream.provide",
+  "Stream.unwrapScoped": "Stream.unwrap",
+  "Queue.unsafeOffer": "Queue.offerUnsafe"
+}
+
+/** A module of Effect 3, and where it is in Effect 4. */
+const modules = {
+  "effect/Either": "effect/Result",
+  "effect/FastCheck": "fast-check",
+  "effect/TestClock": "effect/testing/TestClock",
+  "@effect/platform/FetchHttpClient": "effect/http/FetchHttpClient",
+  "@effect/platform/Headers": "effect/http/Headers",
+  "@effect/platform/HttpBody": "effect/http/HttpBody",
+  "@effect/platform/HttpClient": "effect/http/HttpClient",
+  "@effect/platform/HttpClientError": "effect/http/HttpClientError",
+  "@effect/platform/HttpClientRequest": "effect/http/HttpClientRequest",
+  "@effect/platform/HttpClientResponse": "effect/http/HttpClientResponse",
+  "@effect/platform/HttpRouter": "effect/http/HttpRouter",
+  "@effect/platform/HttpServerRequest": "effect/http/HttpServerRequest",
+  "@effect/platform/HttpServerResponse": "effect/http/HttpServerResponse",
+  "@effect/platform/HttpTraceContext": "effect/http/HttpTraceContext",
+  "@effect/platform": "effect/http"
+}
+
+const escape = (text) => text.replace(/[.$/]/g, "\\$&")
+
+/** A text or pattern, and what takes its place. */
+const texts = [
+  [/\bimport \* as Either from/g, "import * as Result from"],
+  [/\bimport type \* as Either from/g, "import type * as Result from"],
+  [/\.unsafeCurrentTimeNanos\(\)/g, ".monotonicTimeNanosUnsafe()"],
+  [/\bMetric\.increment\((\w+)\)/g, "Metric.update($1, 1)"],
+  [/\b(\w+)\.unsafeOffer\(/g, "Queue.offerUnsafe($1, "],
+  [/\bit\.scopedLive\b/g, "it.live"],
+  [/\bit\.scoped\b/g, "it.effect"],
+  [/\.annotations\(/g, ".annotate("],
+  [/\bSchema\.Schema<(?=[^<>]*,)/g, "Schema.Codec<"],
+  [/\bSchema\.NonNegativeInt\b/g, "Schema.Natural"],
+  [/\bSchema\.Record\(\{ key: ([^,]+), value: ([^}]+) \}\)/g, "Schema.Record($1, $2)"],
+  [/Context\.Tag\((\n?\s*"[^"]+"\s*)\)<([^>]*(?:<[^>]*>)?[^>]*)>\(\)/g, "Context.Service<$2>()($1)"]
+]
+
+/** Calls whose arguments are put into something: `Schema.Union(A, B)` becomes `Schema.Union([A, B])`. */
+const wrapped = {
+  "Schema.Union": ["Schema.Union([", "])"],
+  "Schema.Tuple": ["Schema.Tuple([", "])"],
+  "Schema.Literal": ["Schema.Literals([", "])"],
+  "Schema.filter": ["Schema.check(Schema.makeFilter(", "))"]
+}
+
+const wrap = (text) => {
+  let result = text
+  for (const [name, [open, close]] of Object.entries(wrapped)) {
+    for (let from = result.indexOf(`${name}(`); from >= 0; from = result.indexOf(`${name}(`, from + 1)) {
+      const start = from + name.length + 1
+      let depth = 0
+      let end = start
+      let commas = 0
+      for (; depth >= 0; end++) {
+        const char = result[end]
+        if (char === undefined) throw new Error(`unbalanced: ${result.slice(from, from + 80)}`)
+        if ("([{".includes(char)) depth++
+        else if (")]}".includes(char)) depth--
+        else if (char === "," && depth === 0) commas++
+      }
+      const inside = result.slice(start, end - 1)
+      // One literal stays as it is, and so does what was renamed before.
+      if (inside.startsWith("[") || (name === "Schema.Literal" && commas === 0)) continue
+      result = result.slice(0, from) + open + inside + close + result.slice(end)
+    }
+  }
+  return result
+}
+
+const manifest = [
+  [/ *"@effect\/platform": "[^"]*",?\n?/g, ""],
+  [/"effect": "\^3[^"]*"/g, '"effect": "^4.1.0"'],
+  [/"node": ">=20\.19"/g, '"node": ">=22.19"'],
+  [/"@effect\/platform-node": "[^"]*"/g, '"@effect/platform-node": "catalog:"']
+]
+
+const rules = [
+  ...Object.entries(modules).map(([from, to]) => [new RegExp(`"${escape(from)}"`, "g"), `"${to}"`]),
+  ...texts,
+  ...Object.entries(members).map(([from, to]) => [new RegExp(`\\b${escape(from)}\\b(?!\\.[a-z])`, "g"), to])
+]
+
+export const rename = (path, text) => {
+  const table = path.endsWith("package.json") ? manifest : /\.(ts|md)$/.test(path) ? rules : []
+  const result = table.reduce((text, [from, to]) => text.replace(from, to), text)
+  return table === rules ? wrap(result) : result
+}
