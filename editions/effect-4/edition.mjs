@@ -1,10 +1,10 @@
 // Makes the Effect 4 edition of `packages/` and `examples/`: rules.mjs renames, `patches/` holds what else differs, `overlay/`
 // holds files that have no counterpart. README.md says how to work with it.
 //
-//   node editions/effect-4/edition.mjs tree [--force]   makes or renews `tree/`
-//   node editions/effect-4/edition.mjs save             writes edits of `tree/` back to `patches/` and `overlay/`
-//   node editions/effect-4/edition.mjs check            fails where a patch does not fit its source any more
-//   node editions/effect-4/edition.mjs count            how many files and lines differ
+//   node editions/effect-4/edition.mjs tree    makes or renews `tree/`
+//   node editions/effect-4/edition.mjs save    writes edits of `tree/` back to `patches/` and `overlay/`
+//   node editions/effect-4/edition.mjs check   fails where a patch does not fit its source any more
+//   node editions/effect-4/edition.mjs count   how many files and lines differ
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -64,7 +64,9 @@ const format = (folder) => {
 
 const patchOf = (path) => join(edition, "patches", `${path}.patch`)
 
-/** The text of the edition, and the hunks of its patch that do not fit. */
+const conflict = "<<<<<<< this change of the Effect 4 edition fits no more; make it by hand and remove these lines"
+
+/** The text of the edition, and the hunks of its patch that do not fit: these stand in the text, to be made by hand. */
 const patched = (path, text) => {
   if (!existsSync(patchOf(path))) return { text, rejected: [] }
   const [patch] = parsePatch(read(patchOf(path)))
@@ -72,10 +74,13 @@ const patched = (path, text) => {
   let result = text
   for (const hunk of patch.hunks) {
     const next = applyPatch(result, { ...patch, hunks: [hunk] })
-    if (next === false) rejected.push(formatPatch({ ...patch, hunks: [hunk] }))
+    if (next === false) rejected.push(hunk)
     else result = next
   }
-  return { text: result, rejected }
+  const lines = result.split("\n")
+  for (const { lines: change, newStart } of [...rejected].reverse())
+    lines.splice(newStart - 1, 0, conflict, ...change, ">>>>>>>")
+  return { text: lines.join("\n"), rejected: rejected.map((hunk) => formatPatch({ ...patch, hunks: [hunk] })) }
 }
 
 /** Says what does not fit. A patch whose source is gone fits nowhere. */
@@ -95,18 +100,15 @@ const complain = (base) => {
 }
 
 const commands = {
-  tree: (force) => {
+  tree: () => {
+    // Nothing that was edited is lost, and new rules hold for it, too.
+    if (existsSync(madeOf)) commands.save()
     const base = makeBase()
     const rejects = complain(base)
     const overlay = new Map(filesIn(join(edition, "overlay")).map((path) => [path, read(join(edition, "overlay", path))]))
     const kept = [...base].map(([path, text]) => [path, patched(path, text).text]).filter(([, text]) => text !== "")
     const next = new Map([...kept, ...overlay])
     const before = new Map(filesIn(join(madeOf, "tree")).map((path) => [path, read(join(madeOf, "tree", path))]))
-    const edited = [...before].filter(([path, text]) => existsSync(join(tree, path)) && read(join(tree, path)) !== text)
-    if (edited.length > 0 && force !== "--force") {
-      for (const [path] of edited) console.error(`edited: editions/effect-4/tree/${path}`)
-      throw new Error("tree/ has edits that are not saved: `edition.mjs save` keeps them, `tree --force` drops them")
-    }
     for (const path of before.keys()) if (!next.has(path)) rmSync(join(tree, path), { force: true })
     rmSync(madeOf, { recursive: true, force: true })
     for (const [path, text] of base) {
@@ -117,13 +119,16 @@ const commands = {
       write(join(tree, path), text)
       write(join(madeOf, "tree", path), text)
     }
-    for (const reject of rejects) console.error(reject)
-    if (rejects.length > 0) throw new Error("make the changes above in tree/ by hand, then run `edition.mjs save`")
+    if (rejects.length > 0) {
+      for (const reject of rejects) console.error(reject)
+      throw new Error("Make these changes in tree/ by hand, where lines with <<<<<<< stand, then run `edition.mjs save`")
+    }
   },
   save: () => {
     const known = filesIn(join(madeOf, "base"))
     const edited = known.filter((path) => read(join(madeOf, "base", path)) !== (existsSync(join(tree, path)) ? read(join(tree, path)) : ""))
-    // New rules hold for what was edited, too.
+    const open = edited.filter((path) => existsSync(join(tree, path)) && read(join(tree, path)).includes("<<<<<<< "))
+    if (open.length > 0) throw new Error(`Changes are to be made by hand in ${open.join(", ")}: see the lines with <<<<<<<`)
     for (const path of edited) if (existsSync(join(tree, path))) write(join(tree, path), rename(path, read(join(tree, path))))
     format(tree)
     const fresh = makeBase()
@@ -179,10 +184,10 @@ const commands = {
   }
 }
 
-const [name, option] = process.argv.slice(2)
+const [name] = process.argv.slice(2)
 if (!Object.hasOwn(commands, name ?? "")) throw new Error(`give one of: ${Object.keys(commands).join(", ")}`)
 try {
-  commands[name](option)
+  commands[name]()
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

@@ -66,6 +66,9 @@ const members = {
   "Config.integer": "Config.Int",
   "Config.redacted": "Config.Redacted",
   "Config.string": "Config.String",
+  "LogLevel.greaterThanEqual": "LogLevel.isGreaterThanOrEqualTo",
+  "LogLevel.greaterThan": "LogLevel.isGreaterThan",
+  "Inspectable.toJSON": "Inspectable.toJson",
   "Layer.scoped": "Layer.effect",
   "Layer.scopedContext": "Layer.effectContext",
   "Layer.setConfigProvider": "ConfigProvider.layer",
@@ -118,6 +121,30 @@ const texts = [
   [/\.unsafeCurrentTimeNanos\(\)/g, ".monotonicTimeNanosUnsafe()"],
   [/\bMetric\.increment\((\w+)\)/g, "Metric.update($1, 1)"],
   [/\b(\w+)\.unsafeOffer\(/g, "Queue.offerUnsafe($1, "],
+  [/\b(Effect|Stream|Layer)\.\1\.(Error|Success)<(?=[^<>]*(?:<[^<>]*>)*[^<>]*>)/g, "$1.$2<"],
+  [/\b(Effect|Stream|Layer)\.\1\.Context</g, "$1.Services<"],
+  [/\bSchema\.Schema\.Context<([^<>]+)>/g, '$1["DecodingServices"]'],
+  [/\.unsafePoll\(\) ([!=]==) null/g, ".pollUnsafe() $1 undefined"],
+  [/\._tag ([!=]==) "Right"/g, '._tag $1 "Success"'],
+  [/\._tag ([!=]==) "Left"/g, '._tag $1 "Failure"'],
+  [/\bEither\b(?= from|\.)/g, "Result"],
+  [/\{ right: /g, "{ success: "],
+  [/\{ left: /g, "{ failure: "],
+  [/\.right\b/g, ".success"],
+  [/\.left\b/g, ".failure"],
+  [/\bEffect\.yieldNow\(\)/g, "Effect.yieldNow"],
+  [/\bParseResult\.ParseError\b/g, "Schema.SchemaError"],
+  [/\bEffect\.gen\(this, /g, "Effect.gen({ self: this }, "],
+  [/\bEffect\.withClock\((\w+)\)/g, "Effect.provideService(Clock.Clock, $1)"],
+  [/\bEffect\.withClock\(([^()]+), (\w+)\)/g, "Effect.provideService($1, Clock.Clock, $2)"],
+  [/\bLogger\.withMinimumLogLevel\(/g, "Effect.provideService(References.MinimumLogLevel, "],
+  [/\bLogger\.remove\(Logger\.defaultLogger\)/g, "Logger.layer([])"],
+  [/\bLogger\.replace\(Logger\.defaultLogger, (\w+)\)/g, "Logger.layer([$1])"],
+  [/\bLogLevel\.(All|Trace|Debug|Info|Warning|Error|Fatal|None)\b/g, (_, level) => `"${level === "Warning" ? "Warn" : level}"`],
+  [/\bChunk\.Chunk</g, "ReadonlyArray<"],
+  [/\bChunk\.toReadonlyArray\(/g, "Array.from("],
+  [/\bChunk\.toReadonlyArray\b/g, "(chunk) => Array.from(chunk)"],
+  [/\bSchedule\.stop\b/g, "Schedule.recurs(0)"],
   [/\bit\.scopedLive\b/g, "it.live"],
   [/\bit\.scoped\b/g, "it.effect"],
   [/\.annotations\(/g, ".annotate("],
@@ -132,6 +159,7 @@ const wrapped = {
   "Schema.Union": ["Schema.Union([", "])"],
   "Schema.Tuple": ["Schema.Tuple([", "])"],
   "Schema.Literal": ["Schema.Literals([", "])"],
+  "Effect.dieMessage": ["Effect.die(new Error(", "))"],
   "Schema.filter": ["Schema.check(Schema.makeFilter(", "))"]
 }
 
@@ -168,12 +196,26 @@ const manifest = [
 
 const rules = [
   ...Object.entries(modules).map(([from, to]) => [new RegExp(`"${escape(from)}"`, "g"), `"${to}"`]),
-  ...texts,
-  ...Object.entries(members).map(([from, to]) => [new RegExp(`\\b${escape(from)}\\b(?!\\.[a-z])`, "g"), to])
+  ...Object.entries(members).map(([from, to]) => [new RegExp(`\\b${escape(from)}\\b(?!\\.[a-z])`, "g"), to]),
+  ...texts
 ]
+
+/** Modules that the rules bring in, or leave without a use. */
+const modulesUsed = ["Chunk", "Clock", "Config", "ConfigError", "ConfigProvider", "Deferred", "LogLevel", "Queue", "References", "Semaphore"]
+
+const mendImports = (text) =>
+  modulesUsed.reduce((result, name) => {
+    const line = new RegExp(`^import (type )?\\* as ${name} from "effect/${name}"\n`, "m")
+    const uses = new RegExp(`(?<![\\w.])${name}\\.`)
+    if (line.test(result)) return uses.test(result.replace(line, "")) ? result : result.replace(line, "")
+    const isKnown = new RegExp(`^import [^"]*\\b${name}\\b[^"]*"`, "m").test(result)
+    return isKnown || !uses.test(result.replace(/\/\*[^]*?\*\//g, ""))
+      ? result
+      : result.replace(/^import /m, `import * as ${name} from "effect/${name}"\nimport `)
+  }, text)
 
 export const rename = (path, text) => {
   const table = path.endsWith("package.json") ? manifest : /\.(ts|md)$/.test(path) ? rules : []
   const result = table.reduce((text, [from, to]) => text.replace(from, to), text)
-  return table === rules ? wrap(result) : result
+  return table === rules ? mendImports(wrap(result)) : result
 }

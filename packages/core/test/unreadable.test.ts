@@ -62,7 +62,7 @@ const read = (history: ReturnType<typeof service>, pageSize: number) =>
     Effect.map(Chunk.toReadonlyArray),
     Effect.map((pages) => ({
       ids: pages.flatMap(({ messages }) => messages.map(({ id }): string => id)),
-      left: pages.at(-1)?.stats.unreadable
+      leftOut: pages.at(-1)?.stats.unreadable
     })),
     Effect.provide(Logger.remove(Logger.defaultLogger))
   )
@@ -85,12 +85,12 @@ describe("unreadable", () => {
       Effect.gen(function* () {
         const server = new Model.ModelServer({ size: 60 })
         const failing = new Set(["m59", "m40", "m39", "m12", "m0"])
-        const { ids, left } = yield* read(service(server, { shape: none, failing }), pageSize)
+        const { ids, leftOut } = yield* read(service(server, { shape: none, failing }), pageSize)
         assert.deepStrictEqual(
           ids,
           server.ids().filter((id) => !failing.has(id))
         )
-        assert.isAtLeast(left ?? 0, 4)
+        assert.isAtLeast(leftOut ?? 0, 4)
       })
     )
   }

@@ -26,7 +26,8 @@ const withClient = <A, E, R>(
 const interrupt = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>
   Effect.gen(function* () {
     const start = process.hrtime.bigint()
-    const exit = yield* Fiber.interrupt(fiber)
+    yield* Fiber.interrupt(fiber)
+    const exit = yield* Fiber.await(fiber)
     assert.isTrue(Exit.isInterrupted(exit), "136 interruption stays interruption")
     return Number(process.hrtime.bigint() - start) / 1e6
   })

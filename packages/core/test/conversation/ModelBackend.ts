@@ -182,7 +182,7 @@ export class ModelBackend {
           return Effect.succeed(show())
         })
       ),
-      Effect.zipLeft(this.latency())
+      Effect.tap(() => this.latency())
     )
   }
 
@@ -237,12 +237,14 @@ export class ModelBackend {
     return Effect.suspend(() => {
       this.isDown = true
       for (const run of this.runs) if (run.state === "running") run.state = "dead"
-      return Effect.zipRight(Fiber.interruptAll(this.fibers.values()), this.dropAll)
+      return Effect.zipRight(Fiber.interruptAll([...this.fibers.values()]), this.dropAll)
     }).pipe(
       Effect.zipRight(Effect.sleep(millis)),
-      Effect.tap(() => {
-        this.isDown = false
-      })
+      Effect.zipRight(
+        Effect.sync(() => {
+          this.isDown = false
+        })
+      )
     )
   }
 

@@ -215,7 +215,8 @@ describe("ask", () => {
           const fiber = yield* Effect.fork(sessions.ask({ id: model.id, text }, how))
           yield* Effect.sleep(millis)
           const before = yield* Clock.currentTimeMillis
-          const exit = yield* Fiber.interrupt(fiber)
+          yield* Fiber.interrupt(fiber)
+          const exit = yield* Fiber.await(fiber)
           const took = (yield* Clock.currentTimeMillis) - before
           yield* Effect.sleep(10_000)
           return { model, took, exit }
@@ -393,10 +394,15 @@ describe("ask", () => {
       Effect.gen(function* () {
         const told = start({ scripts: [withTool(60_000)] })
         const cancelled = yield* inTime(
-          Effect.zipLeft(
-            failure(told.sessions.ask({ id: told.model.id, text })),
-            Effect.zipRight(Effect.sleep(1000), told.sessions.cancel({ id: told.model.id })),
-            { concurrent: true }
+          Effect.map(
+            Effect.all(
+              [
+                failure(told.sessions.ask({ id: told.model.id, text })),
+                Effect.zipRight(Effect.sleep(1000), told.sessions.cancel({ id: told.model.id }))
+              ],
+              { concurrency: 2 }
+            ),
+            ([first]) => first
           )
         )
         assert.deepInclude(cancelled, { _tag: "AgentFailed", reason: "cancelled" })
@@ -410,10 +416,15 @@ describe("ask", () => {
       Effect.gen(function* () {
         const { model, sessions } = start({ scripts: [withTool(60_000)] })
         const error = yield* inTime(
-          Effect.zipLeft(
-            failure(sessions.ask({ id: model.id, text })),
-            Effect.zipRight(Effect.sleep(1000), sessions.delete({ id: model.id })),
-            { concurrent: true }
+          Effect.map(
+            Effect.all(
+              [
+                failure(sessions.ask({ id: model.id, text })),
+                Effect.zipRight(Effect.sleep(1000), sessions.delete({ id: model.id }))
+              ],
+              { concurrency: 2 }
+            ),
+            ([first]) => first
           )
         )
         assert.deepInclude(error, { _tag: "NotFound", outcome: "accepted" })
@@ -602,12 +613,12 @@ describe("ask", () => {
       // Nobody can tell whether more follows once an event may have been missed.
       const cut = start({ scripts: [script] })
       const part = yield* inTime(
-        Effect.zipLeft(
-          cut.sessions.ask({ id: cut.model.id, text }),
-          Effect.zipRight(Effect.sleep(1000), cut.model.dropAll),
-          {
-            concurrent: true
-          }
+        Effect.map(
+          Effect.all(
+            [cut.sessions.ask({ id: cut.model.id, text }), Effect.zipRight(Effect.sleep(1000), cut.model.dropAll)],
+            { concurrency: 2 }
+          ),
+          ([first]) => first
         )
       )
       assert.strictEqual(part.text, "For now.")

@@ -23,9 +23,10 @@ export class Pcg {
   private hi = 0
   private lo = 0
 
-  constructor(seed: number) {
+  /** `salt` gives other numbers for the same seed. */
+  constructor(seed: number, salt?: number) {
     this.next()
-    this.add(0, seed >>> 0)
+    this.add(salt === undefined ? 0 : seed >>> 0, (salt ?? seed) >>> 0)
     this.next()
   }
 
