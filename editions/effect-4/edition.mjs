@@ -120,7 +120,7 @@ const commands = {
       write(join(madeOf, "tree", path), text)
     }
     if (rejects.length > 0) {
-      for (const reject of rejects) console.error(reject)
+      for (const reject of rejects) console.error(reject.split("\n")[0])
       throw new Error("Make these changes in tree/ by hand, where lines with <<<<<<< stand, then run `edition.mjs save`")
     }
   },

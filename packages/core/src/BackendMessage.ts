@@ -10,6 +10,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { maybe, openUnion } from "./internal/fields.ts"
 import { isPlainMessage } from "./internal/plainMessage.ts"
 import { fromParseError, type Mismatch } from "./Mismatch.ts"
 
@@ -49,12 +50,6 @@ export const MessageId = Schema.String.pipe(Schema.brand("@mix-effect/core/Messa
  * @category ids
  */
 export type MessageId = typeof MessageId.Type
-
-/** A word the server owns: the known ones complete in an editor, any other passes. */
-const openUnion = <Known extends string>(): Schema.Schema<Known | (string & {}), string> => Schema.String
-
-/** Left out, `undefined` and `null` all mean that the server said nothing. */
-const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
 
 /**
  * A tool that the assistant called.

@@ -16,6 +16,7 @@ import { HistoryCursor } from "./HistoryCursor.ts"
 import { HistoryStats } from "./HistoryStats.ts"
 import { type Endpoint, endpoints } from "./internal/endpoints.ts"
 import { foreignBody, line, said } from "./internal/errorText.ts"
+import { withDefault } from "./internal/fields.ts"
 import { harmless, isOnce, namesSession } from "./internal/outcome.ts"
 
 /**
@@ -90,9 +91,9 @@ const exchange = {
   /** What became of the message. `MessagesService.make` sees to it that every error of `send` has it. */
   outcome: Schema.optional(Outcome),
   /** How many requests were made, the first included. */
-  attempts: Schema.optionalWith(Schema.Int, { default: () => 1 }),
+  attempts: withDefault(Schema.Int, 1),
   /** From the call to this failure, waiting included. */
-  elapsed: Schema.optionalWith(Schema.DurationFromMillis, { default: () => Duration.zero }),
+  elapsed: withDefault(Schema.DurationFromMillis, Duration.zero),
   /** `true` where a retry was due, but too many had failed before: the layer's retry budget was used up. */
   budgetExhausted: Schema.optional(Schema.Boolean)
 }
@@ -159,7 +160,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-eff
   "InvalidRequest",
   {
     operation: Operation,
-    outcome: Schema.optionalWith(Schema.Literal("notSent"), { default: () => "notSent" }),
+    outcome: withDefault(Schema.Literal("notSent"), "notSent"),
     /** The parameter's name, as in `limit` or `media[2]`. */
     parameter: Schema.String,
     /** What it may be. */
@@ -313,7 +314,7 @@ export class ConnectionError extends httpError<ConnectionError>()("ConnectionErr
   /** What to look at first. */
   hint: Schema.optional(Schema.String),
   /** `false` where trying again cannot help: a certificate that is not trusted, a proxy that refuses. */
-  transient: Schema.optionalWith(Schema.Boolean, { default: () => true })
+  transient: withDefault(Schema.Boolean, true)
 }) {
   declare readonly retryAfter?: undefined
   /** A host that is not found twice is not there. */
@@ -406,7 +407,7 @@ export class ReplyPending extends httpError<ReplyPending>()(
   {
     ...exchange,
     operation: Schema.Literal("send"),
-    outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" })
+    outcome: withDefault(Schema.Literal("accepted"), "accepted")
   },
   {}
 ) {
@@ -488,7 +489,7 @@ export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/
  */
 export class AgentFailed extends Schema.TaggedError<AgentFailed>("@mix-effect/core/AgentFailed")("AgentFailed", {
   operation: Schema.Literal("ask"),
-  outcome: Schema.optionalWith(Schema.Literal("accepted"), { default: () => "accepted" }),
+  outcome: withDefault(Schema.Literal("accepted"), "accepted"),
   reason: Schema.Literal("failed", "cancelled", "permissionDenied", "unknown"),
   /** What the server said of it, or which permission was denied. */
   detail: Schema.optional(Schema.String),
@@ -522,10 +523,10 @@ export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effec
   {
     operation: Schema.Literal("ask"),
     /** `notSent` and `unknown` where the time was up before the server had taken the message. */
-    outcome: Schema.optionalWith(Schema.Literal("notSent", "unknown", "accepted"), { default: () => "accepted" }),
+    outcome: withDefault(Schema.Literal("notSent", "unknown", "accepted"), "accepted"),
     limit: Schema.DurationFromMillis,
     /** Events were missed during the run. If one of them asked for a permission, the agent still waits for it. */
-    eventsMissed: Schema.optionalWith(Schema.Boolean, { default: () => false })
+    eventsMissed: withDefault(Schema.Boolean, false)
   }
 ) {
   declare readonly retryAfter?: undefined

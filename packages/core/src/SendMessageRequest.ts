@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { SessionId } from "./BackendMessage.ts"
+import { openUnion } from "./internal/fields.ts"
 
 /**
  * A message for the agent of a session.
@@ -35,9 +36,6 @@ export interface SendMessageRequest {
   readonly maxSteps?: number | undefined
 }
 
-/** A word of the server: the known ones complete in an editor, any other passes. */
-const thinkingLevel: Schema.Schema<"off" | "basic" | "medium" | "maximum" | (string & {}), string> = Schema.String
-
 /**
  * Encodes only the keys that were set: servers differ in which they know, and refuse a body that holds another.
  *
@@ -58,6 +56,8 @@ export const SendMessageRequest = Schema.Struct({
   media: Schema.optional(Schema.Array(Schema.String)),
   apps: Schema.optional(Schema.Array(Schema.String)),
   planMode: Schema.optional(Schema.Boolean).pipe(Schema.fromKey("plan_mode")),
-  thinkingLevel: Schema.optional(thinkingLevel).pipe(Schema.fromKey("thinking_level")),
+  thinkingLevel: Schema.optional(openUnion<"off" | "basic" | "medium" | "maximum">()).pipe(
+    Schema.fromKey("thinking_level")
+  ),
   maxSteps: Schema.optional(Schema.Number).pipe(Schema.fromKey("max_steps"))
 }).annotations({ identifier: "SendMessageRequest" })

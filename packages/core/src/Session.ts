@@ -7,12 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { SessionId } from "./BackendMessage.ts"
-
-/** Left out, `undefined` and `null` all mean that the server said nothing. */
-const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
-
-/** A word the server owns: the known ones complete in an editor, any other passes. */
-const openUnion = <Known extends string>(): Schema.Schema<Known | (string & {}), string> => Schema.String
+import { maybe, openUnion } from "./internal/fields.ts"
 
 const isUtc = (input: unknown): input is DateTime.Utc => DateTime.isDateTime(input) && DateTime.isUtc(input)
 

@@ -35,12 +35,15 @@ export const make = <A = never, E = never>(): Reader<A, E> => {
         const events = queue.map(({ event }) => event)
         queue = []
         total = 0
+        // The reader may go on at once, and wait again.
+        wake = () => {}
         resume(Effect.succeed(Chunk.unsafeFromArray(events)))
       } else if (last !== undefined) {
-        resume(Effect.map(last, Chunk.of))
+        const end = last
         last = Effect.fail(Option.none())
-      } else return
-      wake = () => {}
+        wake = () => {}
+        resume(Effect.map(end, Chunk.of))
+      }
     }
     wake()
     return Effect.sync(() => {
