@@ -58,7 +58,10 @@ const format = (folder) => {
   writeFileSync(join(folder, "biome.json"), JSON.stringify({ ...config, linter: { enabled: false } }))
   const biome = join(root, "node_modules/@biomejs/biome/bin/biome")
   const paths = ["packages", "examples"].filter((path) => existsSync(join(folder, path)))
-  execFileSync(process.execPath, [biome, "check", "--write", "--log-level=error", ...paths], { cwd: folder, stdio: "inherit" })
+  execFileSync(process.execPath, [biome, "check", "--write", "--log-level=error", ...paths], {
+    cwd: folder,
+    stdio: "inherit"
+  })
   rmSync(join(folder, "biome.json"))
 }
 
@@ -105,7 +108,9 @@ const commands = {
     if (existsSync(madeOf)) commands.save()
     const base = makeBase()
     const rejects = complain(base)
-    const overlay = new Map(filesIn(join(edition, "overlay")).map((path) => [path, read(join(edition, "overlay", path))]))
+    const overlay = new Map(
+      filesIn(join(edition, "overlay")).map((path) => [path, read(join(edition, "overlay", path))])
+    )
     const kept = [...base].map(([path, text]) => [path, patched(path, text).text]).filter(([, text]) => text !== "")
     const next = new Map([...kept, ...overlay])
     const before = new Map(filesIn(join(madeOf, "tree")).map((path) => [path, read(join(madeOf, "tree", path))]))
@@ -121,15 +126,21 @@ const commands = {
     }
     if (rejects.length > 0) {
       for (const reject of rejects) console.error(reject.split("\n")[0])
-      throw new Error("Make these changes in tree/ by hand, where lines with <<<<<<< stand, then run `edition.mjs save`")
+      throw new Error(
+        "Make these changes in tree/ by hand, where lines with <<<<<<< stand, then run `edition.mjs save`"
+      )
     }
   },
   save: () => {
     const known = filesIn(join(madeOf, "base"))
-    const edited = known.filter((path) => read(join(madeOf, "base", path)) !== (existsSync(join(tree, path)) ? read(join(tree, path)) : ""))
+    const edited = known.filter(
+      (path) => read(join(madeOf, "base", path)) !== (existsSync(join(tree, path)) ? read(join(tree, path)) : "")
+    )
     const open = edited.filter((path) => existsSync(join(tree, path)) && read(join(tree, path)).includes("<<<<<<< "))
-    if (open.length > 0) throw new Error(`Changes are to be made by hand in ${open.join(", ")}: see the lines with <<<<<<<`)
-    for (const path of edited) if (existsSync(join(tree, path))) write(join(tree, path), rename(path, read(join(tree, path))))
+    if (open.length > 0)
+      throw new Error(`Changes are to be made by hand in ${open.join(", ")}: see the lines with <<<<<<<`)
+    for (const path of edited)
+      if (existsSync(join(tree, path))) write(join(tree, path), rename(path, read(join(tree, path))))
     format(tree)
     const fresh = makeBase()
     for (const path of known) {
@@ -142,7 +153,8 @@ const commands = {
       const base = isFresh ? fresh.get(path) : read(join(madeOf, "base", path))
       const text = existsSync(join(tree, path)) ? read(join(tree, path)) : ""
       if (text === base) rmSync(patchOf(path), { force: true })
-      else write(patchOf(path), createTwoFilesPatch(path, path, base, text, "", "", { context: 3 }).replace(/^=+\n/, ""))
+      else
+        write(patchOf(path), createTwoFilesPatch(path, path, base, text, "", "", { context: 3 }).replace(/^=+\n/, ""))
     }
     const added = filesIn(tree).filter(
       (path) => !known.includes(path) && !/(^|\/)(node_modules|dist|\.vite|\.effect)\/|\.tsbuildinfo$/.test(path)

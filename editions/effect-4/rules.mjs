@@ -140,7 +140,10 @@ const texts = [
   [/\bLogger\.withMinimumLogLevel\(/g, "Effect.provideService(References.MinimumLogLevel, "],
   [/\bLogger\.remove\(Logger\.defaultLogger\)/g, "Logger.layer([])"],
   [/\bLogger\.replace\(Logger\.defaultLogger, (\w+)\)/g, "Logger.layer([$1])"],
-  [/\bLogLevel\.(All|Trace|Debug|Info|Warning|Error|Fatal|None)\b/g, (_, level) => `"${level === "Warning" ? "Warn" : level}"`],
+  [
+    /\bLogLevel\.(All|Trace|Debug|Info|Warning|Error|Fatal|None)\b/g,
+    (_, level) => `"${level === "Warning" ? "Warn" : level}"`
+  ],
   [/\bChunk\.Chunk</g, "ReadonlyArray<"],
   [/\bChunk\.toReadonlyArray\(/g, "Array.from("],
   [/\bChunk\.toReadonlyArray\b/g, "(chunk) => Array.from(chunk)"],
@@ -201,7 +204,18 @@ const rules = [
 ]
 
 /** Modules that the rules bring in, or leave without a use. */
-const modulesUsed = ["Chunk", "Clock", "Config", "ConfigError", "ConfigProvider", "Deferred", "LogLevel", "Queue", "References", "Semaphore"]
+const modulesUsed = [
+  "Chunk",
+  "Clock",
+  "Config",
+  "ConfigError",
+  "ConfigProvider",
+  "Deferred",
+  "LogLevel",
+  "Queue",
+  "References",
+  "Semaphore"
+]
 
 const mendImports = (text) =>
   modulesUsed.reduce((result, name) => {
@@ -209,7 +223,7 @@ const mendImports = (text) =>
     const uses = new RegExp(`(?<![\\w.])${name}\\.`)
     if (line.test(result)) return uses.test(result.replace(line, "")) ? result : result.replace(line, "")
     const isKnown = new RegExp(`^import [^"]*\\b${name}\\b[^"]*"`, "m").test(result)
-    return isKnown || !uses.test(result.replace(/\/\*[^]*?\*\//g, ""))
+    return isKnown || !uses.test(result.replace(/\/\*[\s\S]*?\*\//g, ""))
       ? result
       : result.replace(/^import /m, `import * as ${name} from "effect/${name}"\nimport `)
   }, text)

@@ -117,7 +117,7 @@ describe("walk under drift", () => {
     const runs = draws(600, 20_000)
     let lost = 0
     for (let seed = 1; seed <= runs; seed++) {
-      const random = new PCGRandom(seed, 11)
+      const random = new Pcg(seed, 11)
       const pick = <A>(items: ReadonlyArray<A>) => items[random.integer(items.length)] as A
       const longest = [pick([3, 10, 1000]), pick([3, 10, 1000])]
       const server = new Model.ModelServer({
