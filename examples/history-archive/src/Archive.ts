@@ -96,6 +96,12 @@ const soon = 1_000
 const afterBackfill = 60_000
 const atLatest = 24 * 60 * 60_000
 
+/** Whether the agent seems to be done. It decides only how soon the session is listed again. */
+const seemsDone = (messages: ReadonlyArray<BackendMessage>): boolean => {
+  const last = messages.at(-1)
+  return last?.role === "assistant" && last.assistantResponse !== undefined && last.toolCalls === undefined
+}
+
 interface NewRow extends Message.Row {
   readonly position: number | null
 }
@@ -316,7 +322,8 @@ export const claim = (server: string) =>
           const changes = changed.length + gone.length
           const [progress] = yield* sql<{ readonly walked_at: string | null }>`
             SELECT walked_at FROM cursors WHERE server = ${server}`
-          const fromBackfill = !session.isListed && session.firstSeenAt <= (progress?.walked_at ?? "")
+          const fromBackfill =
+            !session.isListed && session.firstSeenAt <= (progress?.walked_at ?? "") && seemsDone(messages)
           const quiet = changes > 0 ? 0 : Date.parse(time) - Date.parse(session.changedAt)
           const wait = Math.min(Math.max(quiet, fromBackfill ? afterBackfill : soon), atLatest)
           yield* sql`UPDATE sessions SET

@@ -72,6 +72,14 @@ const exportSession = Command.make(
     )
 ).pipe(Command.withDescription("Writes a session to stdout, with what the server deleted since."))
 
+/** Where a runner of the cluster listens, and is known to the others. */
+const address = (text: string) => {
+  const [, host, port] = /^([\w.-]+):(\d+)$/.exec(text) ?? []
+  return host === undefined || port === undefined
+    ? new UsageError({ message: "--listen takes a host and a port, as in localhost:34431" })
+    : Effect.succeed({ host, port: Number(port) })
+}
+
 const serverVariable = Config.string("MIX_SERVER_URL").pipe(
   Config.map((url) => url.trim()),
   Config.withDefault("")
@@ -90,7 +98,7 @@ const demonstrate = (flag: Option.Option<string>) =>
     const target = yield* Database.parse(path)
     const server = yield* Effect.flatMap(serverVariable, toServer)
     yield* Effect.gen(function* () {
-      yield* Run.mirrors([server], { ...Mirror.defaults, once: true }, false)
+      yield* Run.mirrorAll([server], { ...Mirror.defaults, once: true }, false)
       yield* tour(Database.nameOf(target))
     }).pipe(Effect.provide(Database.layerWrite(target)))
   }).pipe(Effect.provide(Backend.layer()), (effect) =>
@@ -102,6 +110,14 @@ const archive = Command.make(
   {
     database,
     json,
+    cluster: Options.boolean("cluster").pipe(
+      Options.withDescription("Share the servers among all runners on this database; PostgreSQL only.")
+    ),
+    listen: Options.text("listen").pipe(
+      Options.withPseudoName("HOST:PORT"),
+      Options.withDescription("With --cluster: where the other runners reach this one. Default: localhost:34431."),
+      Options.withDefault("localhost:34431")
+    ),
     once: Options.boolean("once").pipe(
       Options.withDescription("Stop when all that the servers hold is in the archive, instead of following them.")
     ),
@@ -110,18 +126,29 @@ const archive = Command.make(
       Options.repeated
     )
   },
-  ({ database, json, once, servers }) =>
+  ({ cluster, database, json, listen, once, servers }) =>
     Effect.gen(function* () {
       const variable = yield* serverVariable
       const urls = servers.length > 0 ? servers : variable === "" ? [] : [variable]
-      if (urls.length === 0) return yield* demonstrate(database)
+      if (urls.length === 0 && !cluster) return yield* demonstrate(database)
       const named = yield* Effect.forEach(urls, toServer)
       if (new Set(named.map(({ name }) => name)).size < named.length) {
         return yield* new UsageError({ message: "the same --server is given twice" })
       }
-      yield* Effect.flatMap(target(database), (target) =>
-        Effect.provide(Run.mirrors(named, { ...Mirror.defaults, once }, json), Database.layerWrite(target))
-      )
+      const to = yield* target(database)
+      if (!cluster) {
+        return yield* Effect.provide(Run.mirrorAll(named, { ...Mirror.defaults, once }, json), Database.layerWrite(to))
+      }
+      if (once) return yield* new UsageError({ message: "--once and --cluster do not go together" })
+      if (to._tag === "Sqlite") {
+        return yield* new UsageError({
+          message: "--cluster needs --database postgres://...: one process writes to a file of SQLite"
+        })
+      }
+      const { host, port } = yield* address(listen)
+      // Only a runner needs it, and it takes a second to load.
+      const { run } = yield* Effect.promise(() => import("./Cluster.ts"))
+      yield* Effect.provide(run(named, host, port, json), Database.layerCluster(to.url))
     })
 ).pipe(
   Command.withSubcommands([status, search, exportSession]),

@@ -120,21 +120,24 @@ const sqlite = (path: string, pragmas: ReadonlyArray<string>) =>
 const pragmas = ["busy_timeout = 5000"]
 
 /**
- * A transaction that is open for long is one of a frozen process: PostgreSQL ends it, so that its locks block nobody. So is a
- * session that says nothing for `idle`.
+ * A transaction that is open for long is one of a frozen process: PostgreSQL ends it, so that its locks block nobody. In a
+ * cluster it ends what says nothing, too: the locks of a frozen runner hang on a session. The pool closes idle ones earlier.
  */
-const postgres = (url: Redacted.Redacted, idle: Option.Option<number>) => {
+const postgres = (url: Redacted.Redacted, inCluster: boolean) => {
   const withOptions = new URL(Redacted.value(url))
-  const settings = [
-    "-c idle_in_transaction_session_timeout=5000",
-    ...Option.match(idle, { onNone: () => [], onSome: (millis) => [`-c idle_session_timeout=${millis}`] })
-  ]
   const given = withOptions.searchParams.get("options")
-  withOptions.searchParams.set("options", [...(given === null ? [] : [given]), ...settings].join(" "))
+  const settings = [
+    ...(given === null ? [] : [given]),
+    "-c idle_in_transaction_session_timeout=3000",
+    ...(inCluster ? ["-c idle_session_timeout=3000"] : [])
+  ]
+  withOptions.searchParams.set("options", settings.join(" "))
   return PgClient.layer({
     url: Redacted.make(withOptions.href),
     applicationName: "history-archive",
-    connectTimeout: "10 seconds"
+    connectTimeout: "10 seconds",
+    idleTimeout: "1 second",
+    maxConnections: 20
   })
 }
 
@@ -144,7 +147,7 @@ export const layerRead: (target: Target) => Layer.Layer<SqlClient.SqlClient, Dat
     existsSync(path)
       ? sqlite(path, pragmas)
       : Layer.fail(new DatabaseError({ message: `there is no archive at ${path}` })),
-  Postgres: ({ url }): Layer.Layer<SqlClient.SqlClient, DatabaseError | SqlError> => postgres(url, Option.none())
+  Postgres: ({ url }): Layer.Layer<SqlClient.SqlClient, DatabaseError | SqlError> => postgres(url, false)
 })
 
 /** The database to be written, with its tables. */
@@ -156,10 +159,14 @@ export const layerWrite = (target: Target) =>
           sqlite(path, [...pragmas, "journal_mode = WAL", "synchronous = NORMAL"]).pipe(
             Layer.provide(Layer.scopedDiscard(lock(path)))
           ),
-        Postgres: ({ url }): Layer.Layer<SqlClient.SqlClient, DatabaseError | SqlError> => postgres(url, Option.none())
+        Postgres: ({ url }): Layer.Layer<SqlClient.SqlClient, DatabaseError | SqlError> => postgres(url, false)
       })
     )
   )
+
+/** The same for a runner of a cluster. */
+export const layerCluster = (url: Redacted.Redacted) =>
+  Layer.effectDiscard(migrate).pipe(Layer.provideMerge(postgres(url, true)))
 
 /**
  * A transaction. That it cannot be committed or rolled back, because the connection is gone, is a failure like any other:

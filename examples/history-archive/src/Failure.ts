@@ -1,6 +1,7 @@
 /** What a failure means to the person who typed the command: one line, and an exit code. */
 import * as ValidationError from "@effect/cli/ValidationError"
 import type { PlatformError } from "@effect/platform/Error"
+import type { SocketServerError } from "@effect/platform/SocketServer"
 import type { MigrationError } from "@effect/sql/Migrator"
 import type { SqlError } from "@effect/sql/SqlError"
 import { type MixError, printable } from "@mix-effect/core"
@@ -29,6 +30,7 @@ export type Failure =
   | PlatformError
   | ReaderError
   | ServerUrlError
+  | SocketServerError
   | SqlError
   | Superseded
   | UsageError
@@ -45,6 +47,8 @@ export const lineOf = (failure: Failure): Option.Option<string> => {
       return failure.isClosed ? Option.none() : Option.some(failure.message)
     case "SqlError":
       return Option.some(describe(failure))
+    case "SocketServerError":
+      return Option.some(`--listen: cannot listen there (${failure.reason})`)
     case "UsageError":
       return Option.some(`${failure.message} (--help shows all flags)`)
     case "ConfigError":

@@ -4,7 +4,7 @@
  */
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { Effect } from "effect"
+import { Effect, Scope } from "effect"
 
 /** What `search` finds a message by: what was said, and what was thought. */
 const said = "coalesce(assistant_response, user_input) || ' ' || coalesce(reasoning, '')"
@@ -87,7 +87,8 @@ const search = Effect.gen(function* () {
           INSERT INTO messages_search (rowid, said) SELECT seq, ${sql.literal(said)} FROM messages WHERE seq = new.seq;
         END`,
         sql`CREATE TRIGGER messages_search_update
-          AFTER UPDATE OF user_input, assistant_response, reasoning ON messages BEGIN
+          AFTER UPDATE OF user_input, assistant_response, reasoning ON messages
+          WHEN old.digest <> new.digest BEGIN
           UPDATE messages_search SET said = (SELECT ${sql.literal(said)} FROM messages WHERE seq = new.seq)
           WHERE rowid = new.seq;
         END`
@@ -103,8 +104,8 @@ const run = Migrator.make({})({
 /** Any number, as long as no other program on the database takes the same lock. */
 const advisoryLock = 0x4d_69_78
 
-/** Processes that start together on an empty database take turns. */
-export const migrate = Effect.gen(function* () {
+/** Held until the scope closes. One process writes to a file of SQLite anyway. */
+const lock = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql.onDialectOrElse({
     pg: () =>
@@ -117,5 +118,14 @@ export const migrate = Effect.gen(function* () {
       }),
     orElse: () => Effect.void
   })
-  yield* run
-}).pipe(Effect.scoped)
+})
+
+/** Processes that start together on an empty database make their tables in turn. */
+export const inTurn = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Scope.make(),
+    (scope) => Effect.zipRight(Scope.extend(lock, scope), effect),
+    (scope, exit) => Scope.close(scope, exit)
+  )
+
+export const migrate = inTurn(run)

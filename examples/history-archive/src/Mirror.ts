@@ -62,6 +62,12 @@ const isProblemOfSession = (error: MirrorError): boolean => {
   }
 }
 
+/** Whether the newest page holds a message that cannot be read. Then every request for it fails, until others push it down. */
+const isUnreadable = (error: MirrorError): boolean =>
+  error._tag === "ServerError"
+    ? error.status === 500
+    : error._tag === "ResponseDecodeError" && error.reason === "schema"
+
 /** How many messages to ask for, and how many sessions at a time. */
 const pageSize = 500
 const concurrency = 4
@@ -217,16 +223,20 @@ export const run = (archive: Archive, progress: Progress, { once, poll, sweep }:
       follow(mark, Schedule.intersect(Schedule.spaced(poll), Schedule.recurUpTo(renewal)))
     )
 
-    if (Option.isNone((yield* archive.state).follow)) yield* catchUp
+    /** The list of sessions tells of what is new, too, if later. */
+    const orSessionsOnly = <A, E extends MirrorError>(effect: Effect.Effect<A, E>) =>
+      Effect.catchIf(effect, isUnreadable, (error) => Effect.logWarning(`${archive.server}: ${error.message}`))
+
+    if (Option.isNone((yield* archive.state).follow)) yield* orSessionsOnly(catchUp)
     yield* walk
-    yield* catchUp
+    yield* orSessionsOnly(catchUp)
     yield* progress.phase("listing")
     yield* complete
     if (once) return
     yield* progress.phase("following")
     yield* Effect.all(
       [
-        Effect.forever(epoch),
+        Effect.forever(Effect.zipRight(orSessionsOnly(epoch), Effect.sleep(poll))),
         Effect.schedule(complete, Schedule.spaced(sweep)),
         Effect.schedule(Effect.flatMap(now, listDue), Schedule.spaced("1 second"))
       ],

@@ -21,6 +21,9 @@ export interface Snapshot extends Counts {
   readonly startedAt: number
 }
 
+/** The mirrors of this process, as they come and go. */
+export type Mirrors = Ref.Ref<ReadonlyArray<Progress>>
+
 export interface Progress {
   readonly phase: (phase: Phase) => Effect.Effect<void>
   readonly read: (counts: { readonly messages?: number; readonly sessions?: number }) => Effect.Effect<void>
@@ -58,6 +61,13 @@ export const make = (server: string): Effect.Effect<Progress> =>
     }
   })
 
+/** Among the mirrors of this process until the scope closes. */
+export const makeScoped = (server: string, mirrors: Mirrors) =>
+  Effect.acquireRelease(
+    Effect.tap(make(server), (progress) => Ref.update(mirrors, (all) => [...all, progress])),
+    (progress) => Ref.update(mirrors, (all) => all.filter((other) => other !== progress))
+  )
+
 /** What is shown: the rate since the start, and for how long the archive has not been known to be complete. */
 export const measure = (snapshot: Snapshot, now: number) => {
   const { caughtUpAt, due, messages, phase, server, sessions, startedAt } = snapshot
@@ -80,14 +90,14 @@ export const render = (measured: ReturnType<typeof measure>): string => {
 }
 
 /** Tells how far all mirrors are: as JSON lines on stdout, or to the person at the terminal. */
-export const report = (mirrors: Effect.Effect<ReadonlyArray<Progress>>, json: boolean) =>
+export const report = (mirrors: Mirrors, json: boolean) =>
   Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    for (const { snapshot } of yield* mirrors) {
+    for (const { snapshot } of yield* Ref.get(mirrors)) {
       const measured = measure(yield* snapshot, now)
       yield* json ? Output.print(JSON.stringify(measured)) : Output.note(render(measured))
     }
   })
 
-export const keepReporting = (mirrors: Effect.Effect<ReadonlyArray<Progress>>, json: boolean) =>
+export const keepReporting = (mirrors: Mirrors, json: boolean) =>
   Effect.forever(Effect.delay(report(mirrors, json), "1 second"))

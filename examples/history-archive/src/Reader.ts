@@ -88,7 +88,10 @@ export const search = (text: string, limit: number) =>
       deleted_at: string | null
     }>`SELECT server, session_id, id, role, user_input, assistant_response, reasoning, deleted_at FROM messages
       WHERE ${sql.onDialectOrElse({
-        pg: () => sql`${sql.literal(searchable)} @@ plainto_tsquery('simple', ${words.join(" ")})`,
+        // Without MATERIALIZED it would go through all messages, from the last one on, until enough are found.
+        pg: () => sql`seq IN (WITH found AS MATERIALIZED (
+            SELECT seq FROM messages WHERE ${sql.literal(searchable)} @@ plainto_tsquery('simple', ${words.join(" ")})
+          ) SELECT seq FROM found ORDER BY seq DESC LIMIT ${limit})`,
         orElse: () => sql`seq IN (SELECT rowid FROM messages_search
           WHERE messages_search MATCH ${words.map((word) => `"${word}"`).join(" ")} ORDER BY rowid DESC LIMIT ${limit})`
       })}

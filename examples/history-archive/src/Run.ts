@@ -1,7 +1,8 @@
 /** Mirrors servers into one database, and tells how far it is. */
 import * as MixNode from "@mix-effect/node/MixNode"
-import { Effect, Exit, Option, Ref } from "effect"
+import { Effect, Exit, Option, Ref, Schedule } from "effect"
 import * as Archive from "./Archive.ts"
+import * as Database from "./Database.ts"
 import * as Failure from "./Failure.ts"
 import * as Mirror from "./Mirror.ts"
 import * as Output from "./Output.ts"
@@ -16,26 +17,26 @@ export interface Server {
 /** Sessions come whole, however long they are. A text of V8 holds 512 MiB. */
 const maxResponseBytes = 500 << 20
 
+/** A database that restarts is back within a minute. */
+const untilItIsBack = Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(60))
+
 /** One server, until it is mirrored, or for good. */
-export const mirror = (
-  server: Server,
-  options: Mirror.Options,
-  started: (progress: Progress.Progress) => Effect.Effect<void>
-) =>
+export const mirror = (server: Server, options: Mirror.Options, mirrors: Progress.Mirrors) =>
   Effect.gen(function* () {
-    const progress = yield* Progress.make(server.name)
-    yield* started(progress)
-    const archive = yield* Archive.claim(server.name)
+    const progress = yield* Progress.makeScoped(server.name, mirrors)
+    const archive = yield* Effect.retry(Archive.claim(server.name), {
+      schedule: untilItIsBack,
+      while: Database.isRetryable
+    })
     yield* Mirror.keepRunning(archive, progress, options)
   }).pipe(Effect.provide(MixNode.layer({ serverUrl: server.url, maxResponseBytes })))
 
 /** All servers at a time. One that fails does not stop the others. */
-export const mirrors = (servers: ReadonlyArray<Server>, options: Mirror.Options, json: boolean) =>
+export const mirrorAll = (servers: ReadonlyArray<Server>, options: Mirror.Options, json: boolean) =>
   Effect.gen(function* () {
-    const started = yield* Ref.make<ReadonlyArray<Progress.Progress>>([])
-    const add = (progress: Progress.Progress) => Ref.update(started, (all) => [...all, progress])
+    const mirrors: Progress.Mirrors = yield* Ref.make<ReadonlyArray<Progress.Progress>>([])
     const one = (server: Server) =>
-      mirror(server, options, add).pipe(
+      mirror(server, options, mirrors).pipe(
         Effect.tapError((error) =>
           servers.length > 1
             ? Output.note(`${server.name}: ${Option.getOrElse(Failure.lineOf(error), () => "")}`)
@@ -44,12 +45,12 @@ export const mirrors = (servers: ReadonlyArray<Server>, options: Mirror.Options,
         Effect.exit
       )
     const exits = yield* Effect.forEach(servers, one, { concurrency: "unbounded" }).pipe(
-      Effect.raceFirst(Progress.keepReporting(Ref.get(started), json))
+      Effect.raceFirst(Progress.keepReporting(mirrors, json))
     )
-    yield* Progress.report(Ref.get(started), json)
+    yield* Progress.report(mirrors, json)
     const failed = exits.filter(Exit.isFailure)
     const [first] = failed
     if (first === undefined) return
     if (servers.length === 1) return yield* first
     yield* new Failure.Incomplete({ message: `${failed.length} of ${servers.length} servers are not mirrored` })
-  })
+  }).pipe(Effect.scoped)

@@ -74,6 +74,21 @@ describe.concurrent("the process", { timeout: 60_000 }, () => {
     })
   )
 
+  it.scopedLive("a session that the server cannot read is left out, and counted", () =>
+    Effect.gen(function* () {
+      const path = yield* file
+      const server = yield* MixServer.serve({ seed: { messages: 20, sessions: 2 } })
+      yield* server.append({ sessionId: "broken", text: "cannot be read", unreadable: "mystery" })
+      const { code, stderr } = yield* Tool.run(["--once", "--server", server.url, "--database", path])
+      assert.strictEqual(code, 0, stderr)
+      const { stdout } = yield* Tool.run(["status", "--json", "--database", path])
+      assert.include(stdout, '"sessions":3')
+      assert.include(stdout, '"problems":1')
+      const messages = yield* server.messages
+      assert.strictEqual((yield* liveIds(path)).length, messages.length - 1)
+    })
+  )
+
   it.scopedLive("what cannot be done is one line, without credentials, and an exit code", () =>
     Effect.gen(function* () {
       const url = yield* FaultServer.refusedUrl
@@ -85,14 +100,17 @@ describe.concurrent("the process", { timeout: 60_000 }, () => {
           ["--once", "--server", withPassword, "--database", `${path}2`],
           ["--once", "--server", url, "--database", withPassword.replace("http:", "postgres:")],
           ["status", "--database", `${path}3`],
-          ["search", "--database", path, "-"]
+          ["search", "--database", path, "-"],
+          ["--cluster", "--server", url, "--database", path],
+          ["--cluster", "--once", "--server", url, "--database", "postgres://localhost/archive"],
+          ["--server", url, "--server", `${url}/`, "--database", path]
         ],
         (args) => Tool.run(args),
         { concurrency: 3 }
       )
       assert.deepStrictEqual(
         results.map(({ code }) => code),
-        [1, 2, 1, 1, 1]
+        [1, 2, 1, 1, 1, 2, 2, 2]
       )
       for (const { stderr, stdout } of results) {
         assert.match(stderr, /^(?:http.*\n)*error: .+\n$/)
