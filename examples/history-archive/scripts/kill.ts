@@ -49,7 +49,10 @@ const run = (number: number, target: Database.Target, database: string, disturb:
       // From its first request on, and now and then before.
       if ((yield* Random.nextIntBetween(0, 10)) > 0) yield* asked(server)
       yield* Effect.sleep(`${yield* Random.nextIntBetween(0, 2500)} millis`)
-      if (yield* Random.nextBoolean) yield* disturb
+      if (yield* Random.nextBoolean) {
+        yield* disturb
+        yield* Effect.sleep(`${yield* Random.nextIntBetween(0, 4000)} millis`)
+      }
       if ((yield* Random.nextIntBetween(0, 3)) === 0) yield* server.restart("200 millis")
       yield* tool.kill("SIGKILL")
       yield* tool.result
