@@ -180,7 +180,7 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
           SELECT id FROM sessions WHERE server = ${server} AND deleted_at IS NULL`
         assert.deepStrictEqual(sessions.map(({ id }) => id).sort(), [...backend.listed.keys()].sort())
       }),
-    { fastCheck: { numRuns: draws(5, 500) } }
+    { fastCheck: { numRuns: draws(5, 200) } }
   )
 
   const newServer = Effect.suspend(() => Archive.claim(`http://server-${++servers}`))
@@ -282,8 +282,10 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
   )
 
   it.effect.prop(
-    "search takes any text",text ,
-    (text ) => Effect.asVoid(Effect.catchTag(Reader.search(text, 3), "ReaderError", () => Effect.void)),numRuns: draws(20, 300) 
+    "search takes any text",
+    { text },
+    ({ text }) => Effect.asVoid(Effect.catchTag(Reader.search(text, 3), "ReaderError", () => Effect.void)),
+    { fastCheck: { numRuns: draws(20, 300) } }
   )
 
   it.effect("who was superseded writes no more", () =>
