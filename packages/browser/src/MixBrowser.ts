@@ -49,15 +49,16 @@ export interface Options extends MixConfig.Options {
 }
 
 /** The engine, the options that every client has, and what browsers do of their own. */
-const client = ({ waitWhileOffline = false, ...options }: Options = {}) => {
-  const platform: Engine.Platform = {
-    policy: (policy) => Retry.adapt(policy, waitWhileOffline),
-    explain: Hint.make(options)
-  }
-  return [() => FetchEngine.make, options, platform] as const
-}
+const client = (options?: Options) =>
+  Effect.map(MixConfig.copyOptions(options), ({ waitWhileOffline = false, ...options }) => {
+    const platform: Engine.Platform = {
+      policy: (policy) => Retry.adapt(policy, waitWhileOffline),
+      explain: Hint.make(options)
+    }
+    return [() => FetchEngine.make, options, platform] as const
+  })
 
-const make = (options?: Options) => Services.make(...client(options))
+const make = (options?: Options) => Effect.flatMap(client(options), (client) => Services.make(...client))
 
 /**
  * `MessagesService` and `SessionsService` by `fetch`, with one configuration and one retry budget. A bad option is a
@@ -109,7 +110,8 @@ export const layerConfig = (
 ): Layer.Layer<MessagesService | SessionsService, ConfigError.ConfigError> =>
   Layer.effectContext(Effect.flatMap(MixConfig.read(Config.unwrap(options)), make))
 
-const makeMessages = (options?: Options) => Services.makeMessages(...client(options))
+const makeMessages = (options?: Options) =>
+  Effect.flatMap(client(options), (client) => Services.makeMessages(...client))
 
 /**
  * `MessagesService` alone: a page that only reads and sends messages need not download what sessions take. Where esbuild bundles

@@ -2,6 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { MessagesService } from "@mix-effect/core"
 import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -30,6 +31,16 @@ it.scopedLive("from the ConfigProvider, under the names of the environment", () 
     const page = yield* Effect.flatMap(MessagesService, (messages) => messages.getHistory()).pipe(Effect.provide(layer))
     assert.lengthOf(page, 2)
   })
+)
+
+it.effect("what are no options, or no headers, is a ConfigError", () =>
+  Effect.gen(function* () {
+    // As from JavaScript.
+    for (const options of [null, 5, { headers: null }] as ReadonlyArray<unknown>) {
+      const error = yield* Effect.flip(Layer.build(MixBrowser.layer(options as MixBrowser.Options)))
+      assert.isTrue(ConfigError.isConfigError(error))
+    }
+  }).pipe(Effect.scoped)
 )
 
 it.scopedLive("from defaults: http://localhost:8088, and no preflight", () =>

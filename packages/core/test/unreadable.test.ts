@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Pcg } from "../../testing/src/internal/pcg.ts"
 import {
@@ -157,6 +159,30 @@ describe("unreadable", () => {
       assert.include(lines[0] ?? "", "m7")
       assert.include(lines[0] ?? "", "role: expected a string, got an integer")
       assert.notInclude(lines[0] ?? "", "text 7")
+    })
+  )
+
+  it.effect("warns on one line, whatever the server takes for an id", () =>
+    Effect.gen(function* () {
+      const ids: Array<unknown> = []
+      const logger = Logger.make(({ annotations }) => {
+        ids.push(Option.getOrThrow(HashMap.get(annotations, "mix.message.id")))
+      })
+      const bad = ["a\u001b[2J\nb", "x".repeat(100_000), "\u202eabc"]
+      const history = MessagesService.make({
+        getHistory: () => Effect.succeed([]),
+        listSession: ({ onUnreadable }) =>
+          Effect.sync(() => {
+            const mismatch = { path: "role", expected: "a string", actual: "missing" }
+            for (const [index, id] of bad.entries()) onUnreadable?.({ index, id, mismatch })
+            return []
+          }),
+        send: () => Effect.die("not asked for")
+      })
+      yield* history
+        .listSession({ id: SessionId.make("s"), unreadable: "skip" })
+        .pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      assert.deepStrictEqual(ids, ["a [2J b", "x".repeat(128), "abc"])
     })
   )
 

@@ -163,6 +163,10 @@ const checkToken = ([name, token]: Token) =>
     }
   })
 
+/** What a getter throws may hold secrets. */
+const readable = <A>(option: string, read: () => A) =>
+  Effect.try({ try: read, catch: () => invalid(option, "cannot be read") })
+
 /** Arrays, maps and `Headers` of the platform have no properties of these names: nothing of them would be sent. */
 const isRecord = (headers: unknown): headers is object =>
   typeof headers === "object" && headers !== null && !(Symbol.iterator in headers)
@@ -175,13 +179,14 @@ const checkHeaders = (headers: Options["headers"] = {}, token: Token | undefined
       checked.authorization = Redacted.make(`Bearer ${Redacted.value(token[1])}`)
     }
     if (!isRecord(headers)) return yield* Effect.fail(invalid("headers", "must be an object of names and values"))
+    const entries = yield* readable("headers", () => Object.entries(headers))
     for (const name in headers) {
       // In a literal, `__proto__` is no property but what the object inherits from.
       if (!Object.hasOwn(headers, name) || name === "__proto__") {
         return yield* Effect.fail(invalid("headers", "__proto__ is no name of a header"))
       }
     }
-    for (const [name, value] of Object.entries(headers)) {
+    for (const [name, value] of entries) {
       const shown = /^[\w-]{1,64}$/.test(name) ? `header ${name}` : "a header"
       if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
         return yield* Effect.fail(invalid("headers", "a header name is not a token"))
@@ -209,9 +214,6 @@ const names: Readonly<Record<keyof Options, true>> = {
 
 const checkNames = (options: Options) =>
   Effect.gen(function* () {
-    if (typeof options !== "object" || options === null) {
-      return yield* Effect.fail(invalid("options", "must be an object"))
-    }
     const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name))
     if (unknown === undefined) return
     const shown = /^[\w-]{1,64}$/.test(unknown) ? unknown : "options"
@@ -288,18 +290,32 @@ export const read = <A>(config: Config.Config<A>): Effect.Effect<A, ConfigError.
   )
 
 /**
+ * Copies the options of a layer that has some of its own. What is no object, or throws when it is read, is a `ConfigError`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const copyOptions = <A extends Options>(
+  options: Partial<A> = {}
+): Effect.Effect<Partial<A>, ConfigError.ConfigError> =>
+  typeof options === "object" && options !== null
+    ? readable("options", () => ({ ...options }))
+    : Effect.fail(invalid("options", "must be an object"))
+
+/**
  * Checks options, and fills in what they leave out.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<MixConfig, ConfigError.ConfigError> =>
+export const make = (given?: Options): Effect.Effect<MixConfig, ConfigError.ConfigError> =>
   Effect.gen(function* () {
+    const options = yield* copyOptions(given)
     yield* checkNames(options)
-    const given = options.serverUrl !== undefined
-    const needed = !given || options.bearerToken === undefined
+    const namesServer = options.serverUrl !== undefined
+    const needed = !namesServer || options.bearerToken === undefined
     const environmentUrl = needed ? yield* nonBlank("MIX_SERVER_URL") : Option.none()
-    const url = yield* given
+    const url = yield* namesServer
       ? checkUrl("serverUrl", options.serverUrl)
       : checkUrl(
           "MIX_SERVER_URL",

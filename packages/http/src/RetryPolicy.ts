@@ -126,11 +126,21 @@ export interface RetryConfig {
   readonly statusCodes?: ReadonlyArray<string> | undefined
 }
 
+const names: Readonly<Record<keyof RetryConfig, true>> = {
+  initialInterval: true,
+  maxInterval: true,
+  curve: true,
+  exponent: true,
+  maxElapsedTime: true,
+  retryConnectionErrors: true,
+  statusCodes: true
+}
+
 const checked = (name: string, input: Duration.DurationInput): Duration.Duration => {
   const duration = Duration.decodeUnknown(input)
-  // `Duration` makes nothing of NaN and of what is negative.
-  const inRange = typeof input !== "number" || input >= 0
-  if (Option.isSome(duration) && Duration.isFinite(duration.value) && inRange) return duration.value
+  // `Duration` makes zero of NaN and of what is negative.
+  const isNegative = typeof input === "string" ? input.startsWith("-") : typeof input !== "object" && !(input >= 0)
+  if (Option.isSome(duration) && Duration.isFinite(duration.value) && !isNegative) return duration.value
   throw new RangeError(`RetryPolicy.fromConfig: ${name} must be a finite duration`)
 }
 
@@ -149,6 +159,8 @@ const checked = (name: string, input: Duration.DurationInput): Duration.Duration
  * @category policies
  */
 export const fromConfig = (config: RetryConfig = {}): Policy => {
+  const unknown = Object.keys(config).find((name) => !Object.hasOwn(names, name))
+  if (unknown !== undefined) throw new RangeError(`RetryPolicy.fromConfig: no such field: ${JSON.stringify(unknown)}`)
   const {
     curve = "exponential",
     exponent = 1.5,
@@ -159,10 +171,11 @@ export const fromConfig = (config: RetryConfig = {}): Policy => {
     throw new RangeError('RetryPolicy.fromConfig: curve must be "exponential" or "polynomial"')
   }
   const least = curve === "exponential" ? 1 : 0
-  if (!(exponent >= least && Number.isFinite(exponent))) {
+  if (!(Number.isFinite(exponent) && exponent >= least)) {
     throw new RangeError(`RetryPolicy.fromConfig: exponent must be a finite number, ${least} or more`)
   }
-  const badCode = statusCodes.find((code) => !/^[1-5](\d\d|XX)$/i.test(code))
+  if (!Array.isArray(statusCodes)) throw new RangeError("RetryPolicy.fromConfig: statusCodes must be a list")
+  const badCode = statusCodes.find((code) => typeof code !== "string" || !/^[1-5](\d\d|XX)$/i.test(code))
   if (badCode !== undefined) throw new RangeError(`RetryPolicy.fromConfig: no status code: ${JSON.stringify(badCode)}`)
   const initialInterval = checked("initialInterval", config.initialInterval ?? 500)
   const maxInterval = checked("maxInterval", config.maxInterval ?? "60 seconds")

@@ -297,6 +297,19 @@ describe("166 an option that there is not", () => {
   ] as const) {
     it.effect(`${name} is refused`, () => refused(options, {}, name, /there is no such option|must be an object/))
   }
+
+  const throwing = {
+    get "x-a"(): string {
+      throw new Error(canary)
+    },
+    get serverUrl(): string {
+      throw new Error(canary)
+    }
+  }
+  it.effect("options that throw are refused", () => refused(throwing, {}, "options", /cannot be read/))
+  it.effect("headers that throw are refused", () =>
+    refused({ serverUrl: "http://h.example", headers: throwing }, {}, "headers", /cannot be read/)
+  )
 })
 
 for (const value of ["yes", "false", 1, null, {}]) {

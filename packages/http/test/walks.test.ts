@@ -1,10 +1,11 @@
 /** What the walk asks of this layer: pages ahead are tried once, and rows that cannot be read are told of. */
 import { assert, describe, it } from "@effect/vitest"
-import { Prefetching, SessionId } from "@mix-effect/core"
+import { Prefetching, type Service, SessionId } from "@mix-effect/core"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import {
   failure,
@@ -98,6 +99,24 @@ describe("rows that cannot be read", () => {
       )
       assert.strictEqual(messages.length, 6)
     }).pipe(Effect.provide(quiet))
+  )
+
+  it.effect("are warned of without a credential that the server repeats as their id", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ annotations }) => {
+        lines.push(JSON.stringify([...annotations]))
+      })
+      const server = scripted(json([{ ...bad, id: "canary-token" }]))
+      const read = (messages: Service) => messages.listSession({ id: SessionId.make("s1"), unreadable: "skip" })
+      const rows = yield* withService(server, read, { bearerToken: Redacted.make("canary-token") }).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.lengthOf(rows, 0)
+      assert.lengthOf(lines, 1)
+      assert.include(lines[0], "mix.message.id")
+      assert.notInclude(lines[0], "canary")
+    })
   )
 
   it.effect("for which the server fails with 500 are found by smaller pages", () =>

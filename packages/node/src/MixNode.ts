@@ -92,7 +92,10 @@ const makeEngine = (config: MixConfig.MixConfig, dispatcher: Dispatcher | undefi
 const engineFor = (dispatcher: Dispatcher | undefined) => (config: MixConfig.MixConfig) =>
   makeEngine(config, dispatcher)
 
-const make = ({ dispatcher, ...options }: Options = {}) => Services.make(engineFor(dispatcher), options)
+const make = (options?: Options) =>
+  Effect.flatMap(MixConfig.copyOptions(options), ({ dispatcher, ...options }) =>
+    Services.make(engineFor(dispatcher), options)
+  )
 
 /**
  * `MessagesService` and `SessionsService` over connections of their own, with one configuration and one retry budget. A bad

@@ -226,3 +226,12 @@ it.scopedLive("a failure of one attempt is not made a failure for good by an int
     assert.deepStrictEqual(yield* withClient({ serverUrl: server.url, dispatcher }, get), [])
   })
 )
+
+it.effect("what are no options is a ConfigError", () =>
+  Effect.gen(function* () {
+    for (const options of [null, 5, { headers: null }] as ReadonlyArray<unknown>) {
+      const error = yield* Effect.flip(withClient(options as MixNode.Options, get)) // as from JavaScript
+      assert.isTrue(ConfigError.isConfigError(error))
+    }
+  })
+)

@@ -31,8 +31,8 @@ const preflight = ({ headers = {}, tracePropagation }: MixConfig.Options): strin
 }
 
 export const make = (options: MixConfig.Options) => {
-  const refused = preflight(options)
   const failed = (address: string): string => {
+    const refused = preflight(options)
     if (refused !== undefined) return refused
     return Environment.isLocalNetwork(new URL(`http://${address}`))
       ? `${maybe}, or the page may lack the permission for local network access`

@@ -19,10 +19,17 @@ const encodeRequest = Schema.encodeSync(SendMessageRequest)
 /** Reads a list, or what can be read of it where somebody is told of the rest. */
 const readList = ({ onUnreadable }: ReadOptions) =>
   Reply.json({
-    decode: onUnreadable === undefined ? decodeBackendMessages : (json) => decodeReadableMessages(json, onUnreadable)
+    decode: (json, scrub) =>
+      onUnreadable === undefined
+        ? decodeBackendMessages(json)
+        : // The id of a row that is left out goes into a log.
+          decodeReadableMessages(json, (row) => onUnreadable({ ...row, id: row.id && scrub(row.id) }))
   })
 
-const readReply = Reply.json({ decode: decodeMessage, accepted: () => new ReplyPending({ operation: "send" }) })
+const readReply = Reply.json({
+  decode: (json) => decodeMessage(json),
+  accepted: () => new ReplyPending({ operation: "send" })
+})
 
 const sessionRoute = "/api/sessions/{id}/messages"
 const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}/messages`

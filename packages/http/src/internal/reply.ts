@@ -40,7 +40,7 @@ export interface Reading {
 /** The JSON that an operation expects. */
 interface Expected<A, Pending> {
   /** Is given `undefined`, and has to take it, where the status says that there is no body. */
-  readonly decode: (json: unknown) => Either.Either<A, ParseResult.ParseError>
+  readonly decode: (json: unknown, scrub: Reading["scrub"]) => Either.Either<A, ParseResult.ParseError>
   /** The status of a success, besides 200. */
   readonly status?: 201 | 204
   /** What 202 means, where it means anything. */
@@ -136,7 +136,7 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
     more: Partial<Mismatch.Mismatch> & { error?: ServerMessage } = {}
   ) => Effect.fail(new ResponseDecodeError({ operation, status, reason, ...more }))
   if (status === 204) {
-    return Effect.zipRight(Effect.ignore(briefly(reply.body(0))), Effect.orDie(decode(undefined)))
+    return Effect.zipRight(Effect.ignore(briefly(reply.body(0))), Effect.orDie(decode(undefined, scrub)))
   }
   const kind = kindOf(reply.header("content-type"))
   if (kind !== "json" && kind !== "none") return foreign(reply, expected, kind, "application/json in UTF-8")
@@ -149,7 +149,7 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
       if (text.trim() === "") return refuse("empty")
       const json = parseJson(text)
       if (Either.isLeft(json)) return refuse("malformed", { expected: "JSON", actual: "something else" })
-      const decoded = decode(json.right)
+      const decoded = decode(json.right, scrub)
       if (Either.isRight(decoded)) return Effect.succeed(decoded.right)
       const { path, ...mismatch } = Mismatch.fromParseError(decoded.left)
       const error = Array.isArray(json.right) ? undefined : serverMessage(json.right, scrub)

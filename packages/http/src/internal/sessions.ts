@@ -25,9 +25,10 @@ const encodeRequest = Schema.encodeSync(SendMessageRequest)
 const decodeSession = Schema.decodeUnknownEither(Session)
 const decodeList = Schema.decodeUnknownEither(Schema.NullOr(Schema.Array(Session)))
 
-const readSession = Reply.json({ decode: decodeSession, status: 201 })
+const readSession = Reply.json({ decode: (json) => decodeSession(json), status: 201 })
 const readList = Reply.json({ decode: (json) => Either.map(decodeList(json), (sessions) => sessions ?? []) })
-const readExport = Reply.json({ decode: Schema.decodeUnknownEither(SessionExport) })
+const decodeExport = Schema.decodeUnknownEither(SessionExport)
+const readExport = Reply.json({ decode: (json) => decodeExport(json) })
 /** What it says is known: that it is JSON tells that a Mix server said it. */
 const readNothing = Reply.json({ decode: () => Either.right<void>(undefined), status: 204 })
 

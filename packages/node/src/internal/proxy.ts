@@ -69,7 +69,8 @@ const parse = (variable: string, text: string, tunnel: boolean): Effect.Effect<P
   if (/^socks/i.test(url?.protocol ?? "")) {
     return refuse(variable, "SOCKS proxies are not supported; use one of http, or give MixNode a dispatcher")
   }
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+  const isPlain = url !== undefined && url.pathname === "/" && !/[?#]/.test(full) && url.port !== "0"
+  if (!isPlain || !/^https?:$/.test(url.protocol) || !/^(\[[\da-f:.]+\]|[\w.-]+)$/.test(url.hostname)) {
     return refuse(variable, "not the url of a proxy; it looks like http://proxy.example:3128")
   }
   let credentials: string

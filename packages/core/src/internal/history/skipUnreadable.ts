@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { BackendMessage, UnreadableRow } from "../../BackendMessage.ts"
 import { type GetHistoryError, ServerError } from "../../MixError.ts"
 import { Prefetching } from "../../Prefetching.ts"
+import { printable } from "../../Printable.ts"
 import type { GetPage } from "./fetch.ts"
 import type { Item, Request, Unreadable } from "./page.ts"
 
@@ -125,7 +126,7 @@ export const skipUnreadable =
 /** One line for each row that is left out: where it stands, and never what it says. */
 export const warn = (row: { readonly id?: string | undefined; readonly unreadable: string }): Effect.Effect<void> =>
   Effect.logWarning("A message cannot be read, and is left out").pipe(
-    Effect.annotateLogs({ "mix.message.id": row.id ?? "unknown", reason: row.unreadable })
+    Effect.annotateLogs({ "mix.message.id": printable((row.id ?? "unknown").slice(0, 128)), reason: row.unreadable })
   )
 
 /** Runs with a place to tell of rows that cannot be read, and warns of each. */
