@@ -8,6 +8,7 @@ import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { Agent, type Dispatcher, MockAgent } from "undici"
 import { MixNode } from "../src/index.ts"
 import * as ContentEncoding from "../src/internal/contentEncoding.ts"
@@ -227,10 +228,10 @@ it.scopedLive("a failure of one attempt is not made a failure for good by an int
   })
 )
 
-it.effect("what are no options is a ConfigError", () =>
+it.scoped("what are no options is a ConfigError", () =>
   Effect.gen(function* () {
     for (const options of [null, 5, { headers: null }] as ReadonlyArray<unknown>) {
-      const error = yield* Effect.flip(withClient(options as MixNode.Options, get)) // as from JavaScript
+      const error = yield* Effect.flip(Layer.build(MixNode.layer(options as MixNode.Options))) // as from JavaScript
       assert.isTrue(ConfigError.isConfigError(error))
     }
   })
