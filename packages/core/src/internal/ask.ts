@@ -305,6 +305,8 @@ export const make = (backend: Backend, connections: Connections) => {
         let isJudged = false
         /** When to give up looking for the message, and with which error. */
         let giveUp: { readonly error: AskError; readonly at: number } | undefined
+        /** The last look read the rows, and the message was not among them. */
+        let isMissing = false
         let interval = 0
         // A server that answers only after the run is looked after, too.
         let nextLook = (yield* now) + pollingWhileUp.shortest
@@ -317,6 +319,7 @@ export const make = (backend: Backend, connections: Connections) => {
         const read = (rows: SessionExport["messages"], listed: Option.Option<ReadonlyArray<BackendMessage>>) =>
           Effect.gen(function* () {
             const look = rules.read(rows)
+            isMissing = look._tag === "Unseen"
             if (look._tag === "Unseen") return
             isSeen = true
             isAccepted = true
@@ -395,6 +398,7 @@ export const make = (backend: Backend, connections: Connections) => {
           }
           const isWholeLook = mustLook
           mustLook = false
+          isMissing = false
           const result = yield* Effect.either(
             isWholeLook
               ? look
@@ -427,8 +431,8 @@ export const make = (backend: Backend, connections: Connections) => {
               }),
               at: time + 2 * arrivalTime
             }
-          // Only a look that failed to find the message says so, unless there is none for long.
-          if (giveUp !== undefined && time >= giveUp.at + (Either.isRight(result) ? 0 : blindTime))
+          // Only a look that failed to find the message says so, unless there is none for long. A poll that was cut short is none.
+          if (giveUp !== undefined && time >= giveUp.at + (isMissing ? 0 : blindTime))
             return yield* Effect.fail(giveUp.error)
           const { longest, shortest } = connection?.isUp && giveUp === undefined ? pollingWhileUp : pollingWhileDown
           interval = Math.min(Math.max(interval * 1.2, shortest), longest)
