@@ -2,6 +2,7 @@
  * Three runners mirror twelve servers while messages arrive. One is killed, one is frozen and woken, one is added, PostgreSQL is
  * restarted. In the end all must be equal: `npm run archive -- cluster`.
  */
+import { deepStrictEqual } from "node:assert"
 import { createServer } from "node:net"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -154,6 +155,11 @@ const observe = (postgres: Postgres.Postgres, database: string) =>
 
     yield* takenOver("ended by SIGTERM: taken over after", third, third.kill("SIGTERM"))
 
+    deepStrictEqual(
+      yield* Effect.forEach([...runners, added], ({ hasEnded }) => hasEnded),
+      [true, false, true, false],
+      "no runner ends by itself"
+    )
     yield* Fiber.interrupt(happening)
     yield* Effect.forEach(servers, (server) => server.awaitIdle)
     yield* caughtUp("nothing arrives any more: complete after")

@@ -33,7 +33,7 @@ const entity = (mirrors: Progress.Mirrors) =>
             Effect.provideService(Output.Output, output)
           )
         ),
-        Effect.schedule(Schedule.spaced("3 seconds")),
+        Effect.repeat(Schedule.spaced("3 seconds")),
         Effect.forkScoped
       )
       return { Keep: () => Effect.void }
@@ -50,7 +50,12 @@ const keep = (servers: ReadonlyArray<Run.Server>) =>
       ({ name }) =>
         client(name)
           .Keep()
-          .pipe(Effect.timeout("1 second"), Effect.ignore, Effect.schedule(Schedule.spaced("250 millis"))),
+          .pipe(
+            Effect.timeout("1 second"),
+            // That a runner is gone may come as a defect. The next one answers.
+            Effect.exit,
+            Effect.schedule(Schedule.spaced("250 millis"))
+          ),
       { concurrency: "unbounded", discard: true }
     )
   })

@@ -52,6 +52,7 @@ export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, 
     child.on("close", (code) => Deferred.unsafeDone(result, Effect.succeed({ code: code ?? -1, ...output })))
     return {
       pid: child.pid ?? 0,
+      hasEnded: Deferred.isDone(result),
       result: Deferred.await(result),
       kill: (signal: NodeJS.Signals) => Effect.sync(() => child.kill(signal)),
       /** What it prints from now on. */
