@@ -18,12 +18,16 @@ export const tail = ({ last, schedule }: TailOptions) =>
   Stream.unwrap(
     Effect.gen(function* () {
       const messages = yield* MessagesService
+      // The mark comes first, so nothing is missed after it. What arrives before the page is read is on the page as well.
+      const from = yield* messages.currentCursor()
       const page = yield* messages.streamHistoryPages({ pageSize: last }).pipe(Stream.runHead)
-      // The cursor of a walk remembers where it began: nothing is missed between the first page and the first poll.
-      const from = Option.getOrUndefined(Option.map(page, ({ cursor }) => cursor))
       const shown = Option.match(page, { onNone: () => [], onSome: ({ messages }) => [...messages].reverse() })
-      // A server that is not there is told at once. One that was there, and restarts, is waited for.
-      const later = messages.followHistory({ from, schedule }).pipe(RetryPolicy.withRetryPolicy(RetryPolicy.persistent))
+      const ids = new Set(shown.map(({ id }) => id))
+      const later = messages.followHistory({ from, schedule }).pipe(
+        Stream.filter(({ id }) => !ids.has(id)),
+        // A server that is not there is told at once. One that was there, and restarts, is waited for.
+        RetryPolicy.withRetryPolicy(RetryPolicy.persistent)
+      )
       return Stream.concat(Stream.fromIterable(shown), later)
     })
   ).pipe(Stream.map(line))

@@ -53,8 +53,13 @@ describe.concurrent("tail", () => {
       const hostile = "\u001b]0;title\u0007 \u001b[2J\u009b31m \u202eevil\u2028 \u200b\u{e0041}\r\n$"
       const row = { id: "m1", sessionId: "\u001b[1m\u202es1", role: "user", userInput: hostile }
       const message = { error: { code: 404, message: hostile, type: hostile } }
-      const [rows, failure] = [FaultServer.json([row]), FaultServer.json(message, { status: 404 })]
-      const server = yield* FaultServer.serve([rows, failure])
+      // One row, until it was on a page of ten.
+      let isShown = false
+      const server = yield* FaultServer.serve(({ target }) => {
+        if (isShown) return FaultServer.json(message, { status: 404 })
+        isShown = target.includes("limit=10&")
+        return FaultServer.json(target.endsWith("offset=0") ? [row] : [])
+      })
       const { stderr, tail } = yield* start(server.url)
       const stdout = yield* tail.stdout.pipe(Stream.decodeText(), Stream.mkString)
       const shown = stdout + (yield* stderr)

@@ -32,7 +32,7 @@ describe("sse", () => {
       }
     }
     for (const { frames, name } of exchanges) {
-      const text = toText(frames.slice(0, draws(5, 40)))
+      const text = toText(frames.slice(0, draws(5, 20)))
       const whole = JSON.stringify(parse([text]))
       for (let at = 0; at <= text.length; at++)
         if (JSON.stringify(parse(cut(text, at))) !== whole) assert.fail(`${name} at ${at}`)
