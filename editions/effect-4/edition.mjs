@@ -154,7 +154,7 @@ const commands = {
       const text = existsSync(join(tree, path)) ? read(join(tree, path)) : ""
       if (text === base) rmSync(patchOf(path), { force: true })
       else
-        write(patchOf(path), createTwoFilesPatch(path, path, base, text, "", "", { context: 3 }).replace(/^=+\n/, ""))
+        write(patchOf(path), createTwoFilesPatch(path, path, base, text, "", "", { context: 2 }).replace(/^=+\n/, ""))
     }
     const added = filesIn(tree).filter(
       (path) => !known.includes(path) && !/(^|\/)(node_modules|dist|\.vite|\.effect)\/|\.tsbuildinfo$/.test(path)

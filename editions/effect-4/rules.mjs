@@ -9,12 +9,13 @@ export const sources = [
   "examples/compose",
   "examples/tail",
   "examples/unit-test",
+  "docs/errors.md",
   "scripts/chromium.ts",
   "tsconfig.base.json",
   "tsconfig.check.json",
   "tsconfig.json",
   "vitest.config.ts",
-  "vitest.workspace.ts"
+  "vitest.setup.ts"
 ]
 
 /** `Module.name` of Effect 3, and what it is called in Effect 4. */
@@ -132,6 +133,11 @@ const texts = [
   [/\{ left: /g, "{ failure: "],
   [/\.right\b/g, ".success"],
   [/\.left\b/g, ".failure"],
+  [/\bSchema\.TaggedError<(\w+)>\(\s*("[^"]+"|`[^`]+`)\s*\)/g, "Schema.TaggedError<$1>()"],
+  [
+    /\bexport class (\w+) extends Context\.Reference<\1>\(\)\(([\s\S]*?)\) \{\}/g,
+    "export const $1 = Context.Reference($2)"
+  ],
   [/\bEffect\.yieldNow\(\)/g, "Effect.yieldNow"],
   [/\bParseResult\.ParseError\b/g, "Schema.SchemaError"],
   [/\bEffect\.gen\(this, /g, "Effect.gen({ self: this }, "],

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { BackendMessage, BackendMessages, Mismatch } from "../src/index.ts"
+import { arbitraryOf } from "./arbitrary.ts"
 import { draws } from "./draws.ts"
 import * as Fixtures from "./fixtures.ts"
 
@@ -244,7 +244,7 @@ describe("BackendMessage", () => {
     const encode = Schema.encodeSync(BackendMessage)
     const decode = Schema.decodeUnknownSync(BackendMessage)
     FastCheck.assert(
-      FastCheck.property(Arbitrary.make(BackendMessage), (message) => {
+      FastCheck.property(arbitraryOf(BackendMessage), (message) => {
         assert.deepStrictEqual(decode(encode(message)), message)
       }),
       { numRuns: draws(100, 500), seed: 20_250_925 }

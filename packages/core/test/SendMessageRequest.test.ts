@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Arbitrary from "effect/Arbitrary"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import { SendMessageRequest, SessionId } from "../src/index.ts"
+import { arbitraryOf } from "./arbitrary.ts"
 import { draws } from "./draws.ts"
 
 const id = SessionId.make("s1")
@@ -47,7 +47,7 @@ describe("SendMessageRequest", () => {
   it("comes back from its wire form as it was", () => {
     const decode = Schema.decodeUnknownSync(SendMessageRequest)
     FastCheck.assert(
-      FastCheck.property(Arbitrary.make(SendMessageRequest), (request) => {
+      FastCheck.property(arbitraryOf(SendMessageRequest), (request) => {
         assert.deepStrictEqual(decode(encode(request)), request)
       }),
       { numRuns: draws(100, 500), seed: 20_250_925 }

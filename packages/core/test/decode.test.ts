@@ -1,12 +1,12 @@
 /** `decodeBackendMessages` gives what the schema gives, for any value. */
 import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
-import * as Arbitrary from "effect/Arbitrary"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import { BackendMessage, BackendMessages, decodeBackendMessages, ToolCallData } from "../src/index.ts"
 import { isPlainMessage } from "../src/internal/plainMessage.ts"
+import { arbitraryOf } from "./arbitrary.ts"
 import { draws } from "./draws.ts"
 import * as Fixtures from "./fixtures.ts"
 
@@ -26,7 +26,7 @@ const agree = (json: string) => {
   return Either.isRight(expected)
 }
 
-const encoded = Arbitrary.make(Schema.encodedSchema(BackendMessage))
+const encoded = arbitraryOf(Schema.encodedSchema(BackendMessage))
 
 /** What may stand where something else was expected. */
 const odd = FastCheck.oneof(
