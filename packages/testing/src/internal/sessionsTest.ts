@@ -24,7 +24,12 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
-/** What an agent can do while it answers. */
+/**
+ * What an agent can do while it answers.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export interface AgentControl {
   /** Tells whoever listens to the session. */
   readonly emit: (event: SessionEvent) => Effect.Effect<void>
@@ -32,7 +37,12 @@ export interface AgentControl {
   readonly askPermission: (request?: Partial<Omit<PermissionRequested, "_tag">>) => Effect.Effect<"grant" | "deny">
 }
 
-/** Answers a message with the text of the assistant, or fails with what the server says of it. */
+/**
+ * Answers a message with the text of the assistant, or fails with what the server says of it.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export type Agent = (request: SendMessageRequest, agent: AgentControl) => Effect.Effect<string, string>
 
 /** The messages that both services share. */
