@@ -16,13 +16,7 @@ const env = Object.fromEntries(
 )
 env.PATH = join(root, "node_modules", ".bin") + delimiter + (env.PATH ?? "")
 
-const modified = (path) => {
-  try {
-    return statSync(join(root, path)).mtimeMs
-  } catch {
-    return 0
-  }
-}
+const modified = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
 
 /** Runs to the end and answers with the exit code. Ctrl-C reaches the child through the terminal: the child decides. */
 const run = (file, argv, stdio) =>

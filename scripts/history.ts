@@ -3,18 +3,7 @@
 //   npm run history -- [runs] [first seed]
 import * as Model from "../packages/core/test/ModelServer.ts"
 
-interface Reading {
-  readonly emitted: ReadonlyArray<string>
-  readonly end: Model.End
-  readonly requests: number
-}
-
-type Reader = (scenario: Model.Scenario) => Reading
-
-const walk: Reader = ({ change, pageSize, server }) => {
-  const { emitted, end, walk } = Model.run(server, { pageSize, between: change })
-  return { emitted, end, requests: walk.run.stats.requests }
-}
+type Reader = (scenario: Model.Scenario) => Pick<Model.Run, "emitted" | "end"> & { readonly requests: number }
 
 /** As SDKs page: by the number of rows received, until a page is short (or, to be fair to clamping servers, empty). */
 const plain =
@@ -30,21 +19,20 @@ const plain =
     return { emitted, end: "endless", requests: 20_000 }
   }
 
-const distinct: Reader = (scenario) => {
-  const reading = plain(true)(scenario)
-  return { ...reading, emitted: [...new Set(reading.emitted)] }
-}
-
 const readers: Record<string, Reader> = {
-  "mix-effect": walk,
+  "mix-effect": ({ change, pageSize, server }) => {
+    const { emitted, end, walk } = Model.run(server, { pageSize, between: change })
+    return { emitted, end, requests: walk.run.stats.requests }
+  },
   "plain paging": plain(true),
-  "plain paging, repeated ids dropped": distinct,
+  "plain paging, repeated ids dropped": (scenario) => {
+    const reading = plain(true)(scenario)
+    return { ...reading, emitted: [...new Set(reading.emitted)] }
+  },
   "plain paging, until a short page": plain(false)
 }
 
 const [runs = 2000, firstSeed = 1] = process.argv.slice(2).map(Number)
-if (!(runs >= 1) || !Number.isInteger(firstSeed)) throw new Error("npm run history -- [runs] [first seed]")
-
 const percent = (count: number) => `${((100 * count) / runs).toFixed(count > 0 && count < runs / 100 ? 2 : 1)} %`
 
 console.log(`${runs} runs each, from seed ${firstSeed}; the share of runs in which rows were ...

@@ -122,10 +122,9 @@ const refusesNextMajor = async (folder: string, tarballs: ReadonlyArray<Tarball>
 export const matrix = async (folder: string, tarballs: ReadonlyArray<Tarball>): Promise<ReadonlyArray<string>> => {
   const problems: Array<string> = []
   const cell = async (what: string, work: Promise<unknown>) => {
-    const start = performance.now()
     try {
       await work
-      return `ok ${((performance.now() - start) / 1000).toFixed(1)} s`
+      return "ok"
     } catch (error) {
       problems.push(`${what}:\n${String(error).split("\n").slice(0, 12).join("\n")}`)
       return "FAILED"

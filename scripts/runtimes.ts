@@ -1,15 +1,12 @@
 // Runs the layers in the runtimes that people have: Node.js, Bun, Deno and workerd; vitest runs in Node.js and browsers only. In
-// each, one program (runtimesProgram.ts) asks a Mix server and servers that fail. Prints what it answers as the tables of
-// docs/runtimes.md, and fails if a line is not there. npx fetches the runtimes, into npm's own cache; the Node.js that runs this
-// is used for its own major version.
-//   npm run check:runtimes                 all
-//   npm run check:runtimes -- bun deno     those whose names contain one of these words
+// each, one program (runtimes/program.ts) asks a Mix server and servers that fail. Prints what it answers as the tables of
+// docs/runtimes.md, and fails if a line is not there. npx fetches the runtimes, into npm's own cache.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { FaultServer, MixServer } from "@mix-effect/testing"
 import { Console, Effect } from "effect"
-import * as esbuild from "esbuild"
-import { type Answer, servers, type Urls } from "./runtimesProgram.ts"
+import { bundle } from "./bundle.ts"
+import { type Answer, servers, type Urls } from "./runtimes/program.ts"
 import { root, run } from "./tarballs.ts"
 
 /** In the workspace, so that `undici` is found. */
@@ -26,10 +23,7 @@ const npx = (...args: ReadonlyArray<string>) => run(folder, "npx", ["--yes", ...
 const node = (version: string): Runtime => ({
   name: `Node.js ${version.split(".")[0]}`,
   layers: ["MixNode"],
-  start: (urls) =>
-    version.split(".")[0] === process.versions.node.split(".")[0]
-      ? run(folder, process.execPath, ["process.mjs", urls])
-      : npx(`node@${version}`, "process.mjs", urls)
+  start: (urls) => npx(`node@${version}`, "process.mjs", urls)
 })
 
 const workerd = (date: string): Runtime => ({
@@ -49,36 +43,24 @@ const config :Workerd.Config = (services = [
 
 const every = ["MixNode", "MixBrowser", "MessagesHttp"]
 
+const deno = (name: string, allowed: string): Runtime => ({
+  name,
+  layers: every,
+  start: (urls) => npx("deno@2.9.6", "run", allowed, "process.mjs", urls)
+})
+
 const runtimes: ReadonlyArray<Runtime> = [
   node("20.20.2"),
   node("22.23.3"),
   node("24.21.0"),
   node("26.10.0"),
   { name: "Bun 1.4", layers: every, start: (urls) => npx("bun@1.4.5", "process.mjs", urls) },
-  { name: "Deno 2.9", layers: every, start: (urls) => npx("deno@2.9.6", "run", "-A", "process.mjs", urls) },
-  {
-    name: "Deno 2.9, `--allow-net` only",
-    layers: every,
-    start: (urls) => npx("deno@2.9.6", "run", "--allow-net", "process.mjs", urls)
-  },
+  deno("Deno 2.9", "-A"),
+  deno("Deno 2.9, `--allow-net` only", "--allow-net"),
   workerd("2023-01-01"),
   workerd("2024-10-01"),
   workerd("2026-11-01")
 ]
-
-const bundle = (outfile: string, platform: esbuild.Platform, contents: string) =>
-  Effect.promise(() =>
-    esbuild.build({
-      stdin: { contents, resolveDir: join(root, "scripts") },
-      outfile: join(folder, outfile),
-      platform,
-      bundle: true,
-      format: "esm",
-      conditions: ["@mix-effect/source"],
-      // As users have it: Bun puts its own in the place of a module of this name.
-      external: ["undici"]
-    })
-  )
 
 const message = { id: "m", sessionId: "session", role: "user", userInput: "Hello" }
 const notFound = FaultServer.status(404, [["Content-Type", "text/html"]], "<html>Not here</html>")
@@ -136,17 +118,11 @@ const ask = ({ layers, name, start }: Runtime) =>
 await Effect.runPromise(
   Effect.gen(function* () {
     mkdirSync(folder, { recursive: true })
-    const program = `import { ask, overFetch } from "./runtimesProgram.ts"\n`
-    const MixNode = `import { MixNode } from "@mix-effect/node"\n`
-    const asked = "await ask({ ...overFetch, MixNode: MixNode.layer }, JSON.parse(process.argv[2]))"
-    yield* bundle("process.mjs", "node", `${program}${MixNode}console.log(${asked})`)
-    const test = "async (_, { urls }) => console.log(await ask(overFetch, JSON.parse(urls)))"
-    yield* bundle("worker.mjs", "browser", `${program}export default { test: ${test} }`)
-    const words = process.argv.slice(2)
-    const chosen = runtimes.filter(
-      ({ name }) => words.length === 0 || words.some((word) => name.toLowerCase().includes(word.toLowerCase()))
-    )
-    const found = yield* Effect.forEach(chosen, ask, { concurrency: 2 })
+    const external = ["undici"] // As users have it: Bun puts its own in the place of a module of this name.
+    const program = (name: string) => [join(root, `scripts/runtimes/${name}.ts`)]
+    yield* Effect.promise(() => bundle(program("process"), folder, { external, banner: {} }))
+    yield* Effect.promise(() => bundle(program("worker"), folder, { platform: "browser", banner: {} }))
+    const found = yield* Effect.forEach(runtimes, ask, { concurrency: 2 })
     const lines = [...found.flatMap(({ lines }) => lines), ...new Set(found.flatMap(({ hints }) => hints))]
     yield* Console.log(lines.join("\n"))
     const squeeze = (text: string) => text.replaceAll(/ +/g, " ")

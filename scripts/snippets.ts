@@ -1,12 +1,11 @@
 // The TypeScript in the project's documents: fenced blocks of Markdown files, and `@example`s of doc comments. All of it is
 // compiled, and all of it is run but for blocks marked `ts no-run`. No well-kept tool does both: `typescript-docs-verifier` only
 // type-checks (and takes 37 s), and `@effect/docgen` reads no Markdown and has no server to stand in for the documented one.
-import { fork } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { setImmediate } from "node:timers/promises"
 import ts from "typescript"
 import { bundle } from "./bundle.ts"
+import { run } from "./tarballs.ts"
 
 export interface Snippet {
   readonly file: string
@@ -74,21 +73,20 @@ export const check = (root: string, snippets: ReadonlyArray<Snippet>): Promise<R
     root,
     snippets.map(({ code }) => code),
     async (folder) => {
-      const { config } = ts.readConfigFile(join(root, "tsconfig.check.json"), ts.sys.readFile)
-      const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, root)
-      const names = snippets.map((_, index) => join(folder, `snippet-${index}.ts`))
-      const program = ts.createProgram(names, { ...options, noUnusedLocals: false })
-      const problems: Array<string> = []
-      for (const [index, snippet] of snippets.entries()) {
-        await setImmediate() // The compiler works for seconds, and others want to be heard meanwhile.
-        const source = program.getSourceFile(names[index] ?? "")
-        const diagnostics = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
-        for (const { file, messageText, start = 0 } of diagnostics) {
-          const line = snippet.line + (file?.getLineAndCharacterOfPosition(start).line ?? 0)
-          problems.push(`${snippet.file}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`)
-        }
+      const config = {
+        extends: "../tsconfig.check.json",
+        compilerOptions: { noUnusedLocals: false },
+        include: ["*.ts"]
       }
-      return problems
+      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
+      const args = [join(root, "node_modules/typescript/bin/tsc"), "--pretty", "false"]
+      const failure: string = await run(folder, process.execPath, args).then(() => "", String)
+      const errors = [...failure.matchAll(/^snippet-(\d+)\.ts\((\d+),\d+\): error TS\d+: (.*(?:\n +.*)*)/gm)]
+      if (errors.length === 0 && failure !== "") return [failure]
+      return errors.map(([, index, line, text]) => {
+        const snippet = snippets[Number(index)]
+        return `${snippet?.file}:${(snippet?.line ?? 0) + Number(line) - 1}: ${text}`
+      })
     }
   )
 
@@ -113,7 +111,7 @@ const documented = /https?:\/\/(localhost:80(80|88)|([\w-]+\.)*example\.com)\b/g
  * services of `MixNode`; layers are built. Answers one line for each thing that fails; a missing configuration is the
  * reader's business.
  */
-export const run = (
+export const runAll = (
   root: string,
   snippets: ReadonlyArray<Snippet>,
   serverUrl: string
@@ -122,20 +120,13 @@ export const run = (
     root,
     snippets.map(({ code }) => awaited(code).replaceAll(documented, serverUrl)),
     async (folder) => {
-      await bundle([join(root, "scripts/snippetsProcess.ts"), join(folder, "snippet-*.ts")], folder, true)
-      const names = snippets.map(({ file, line }) => `${file}:${line}`)
-      const env = { ...process.env, MIX_SERVER_URL: serverUrl }
-      const child = fork(join(folder, "snippetsProcess.mjs"), names, { env, execArgv: [], silent: true })
-      let output = ""
-      for (const stream of [child.stdout, child.stderr]) {
-        stream?.on("data", (data: Buffer) => {
-          output = (output + data).slice(-2000)
-        })
-      }
-      return new Promise((resolve, reject) => {
-        child.on("error", reject)
-        child.on("message", (problems) => resolve(problems as ReadonlyArray<string>))
-        child.on("exit", () => resolve([`A snippet ended the process that runs them all:\n${output}`]))
+      await bundle([join(root, "scripts/snippetsProcess.ts"), join(folder, "snippet-*.ts")], folder, {
+        splitting: true
       })
+      const args = ["snippetsProcess.mjs", ...snippets.map(({ file, line }) => `${file}:${line}`)]
+      const output = await run(folder, process.execPath, args, { MIX_SERVER_URL: serverUrl }).catch(String)
+      const problems = join(folder, "problems.json")
+      if (existsSync(problems)) return JSON.parse(readFileSync(problems, "utf8"))
+      return [`A snippet ended the process that runs them all:\n${output.slice(-2000)}`]
     }
   )

@@ -1,12 +1,14 @@
-// A hundred thousand calls, 32 at a time, of which a tenth meets a fault: does anything pile up, and does the process end?
-//   npm run soak -- [calls]
+// Does anything pile up over many calls, and does the process end? The server is a process of its own, so that the heap is the
+// client's.
+//   npm run soak -- [calls]   a hundred thousand reads, 32 at a time, of which a tenth meets a fault
+//   npm run asks -- [turns]   two thousand turns, 16 at a time, with streams that drop; and how soon an answer is there
+import { fork } from "node:child_process"
+import { once } from "node:events"
 import { setTimeout } from "node:timers/promises"
-import { MessagesService } from "@mix-effect/core"
+import { MessagesService, SessionsService } from "@mix-effect/core"
 import { MixNode } from "@mix-effect/node"
-import { FaultServer } from "@mix-effect/testing"
-import { Effect } from "effect"
-
-const calls = Number(process.argv[2] ?? 100_000)
+import { FaultServer, MixAgent, MixServer } from "@mix-effect/testing"
+import { Effect, Stream } from "effect"
 
 const rows = [0, 1, 2, 3, 4].map((n) => ({ id: `m${n}`, sessionId: "s", role: "user", userInput: "x".repeat(80) }))
 const body = JSON.stringify(rows)
@@ -24,44 +26,109 @@ const faults = [
   FaultServer.status(404)
 ]
 
-const mean = (of: ReadonlyArray<number>) => of.reduce((sum, value) => sum + value, 0) / of.length
+let count = 0
+/** How long an answer came after `Completed`, and how long a list of the same rows took, in milliseconds. */
+const waits: Array<readonly [answer: number, list: number]> = []
+
+const calls = {
+  ...{ total: 100_000, concurrency: 32, per: 100_000, requestTimeout: 300 },
+  // Every tenth request meets the next fault.
+  serve: Effect.map(
+    FaultServer.serve(() => (++count % 10 === 0 ? (faults[(count / 10) % faults.length] ?? whole) : whole), {
+      record: false
+    }),
+    ({ url }) => ({ url, requestCount: Effect.sync(() => count) })
+  ),
+  one: Effect.flatMap(MessagesService, (messages) => Effect.as(messages.getHistory({ limit: 5 }), "ok"))
+}
+
+const turns = {
+  ...{ total: 2000, concurrency: 16, per: 1000, requestTimeout: 30_000 },
+  serve: MixServer.serve({
+    generation: "2026-02",
+    agent: ({ text }) => [
+      MixAgent.think("Hm."),
+      MixAgent.call({ name: "Bash", input: '{"command":"ls"}', result: "README.md" }),
+      MixAgent.say("You ", "said: ", text)
+    ],
+    streamFaults: ({ event }) =>
+      event === "content" && ++count % 20 === 0 ? MixServer.StreamFault.Drop({ bytes: 10 }) : undefined
+  }),
+  one: Effect.gen(function* () {
+    const [messages, sessions] = yield* Effect.all([MessagesService, SessionsService])
+    const { id } = yield* sessions.createScoped({ title: "Soak", browserMode: "local-browser-service" })
+    let completed = Number.NaN
+    const noteCompleted = Effect.sync(() => {
+      completed = performance.now()
+    })
+    const last = yield* sessions.askStream({ id, text: "Hello" }).pipe(
+      Stream.tap(({ _tag }) => (_tag === "Completed" ? noteCompleted : Effect.void)),
+      Stream.runLast
+    )
+    const answered = performance.now()
+    yield* messages.listSession({ id })
+    if (completed > 0) waits.push([answered - completed, performance.now() - answered])
+    return last._tag === "Some" && last.value._tag === "Answered" ? last.value.answer.text : "nothing"
+  }).pipe(Effect.scoped)
+}
+
+const [name = "", given, role] = process.argv.slice(2)
+const { concurrency, one, per, requestTimeout, serve, total: usual } = name === "turns" ? turns : calls
+const total = Number(given ?? usual)
+
+if (role === "server") {
+  const served = Effect.gen(function* () {
+    const { requestCount, url } = yield* serve
+    process.on("message", () => process.send?.(Effect.runSync(requestCount)))
+    process.send?.(url)
+    return yield* Effect.never
+  })
+  await Effect.runPromise(Effect.scoped(served))
+}
 
 const unhandled: Array<unknown> = []
 process.on("unhandledRejection", (error) => unhandled.push(error))
-const soak = Effect.gen(function* () {
-  let requests = 0
-  // Every tenth request meets the next fault.
-  const reply = () => (++requests % 10 === 0 ? (faults[(requests / 10) % faults.length] ?? whole) : whole)
-  const { url: serverUrl } = yield* FaultServer.serve(reply, { record: false })
-  const tags: Record<string, number> = {}
-  const heaps: Array<number> = []
-  yield* Effect.gen(function* () {
-    const messages = yield* MessagesService
-    const call = messages.getHistory({ limit: 5 }).pipe(
-      Effect.match({ onSuccess: () => "ok", onFailure: (error) => error._tag as string }),
-      Effect.map((tag) => {
-        tags[tag] = (tags[tag] ?? 0) + 1
-      })
-    )
-    for (let batch = 0; batch < 20; batch++) {
-      yield* Effect.replicateEffect(call, Math.ceil(calls / 20), { concurrency: 32, discard: true })
-      globalThis.gc?.()
-      heaps.push(process.memoryUsage().heapUsed / 1024 ** 2)
-    }
-  }).pipe(Effect.provide(MixNode.layer({ serverUrl, requestTimeout: "300 millis", deadline: "10 seconds" })))
-  return { heaps, requests, tags }
+const server = fork(import.meta.filename, [name, String(total), "server"], { execArgv: process.execArgv })
+const [serverUrl] = (await once(server, "message")) as [string]
+const tags: Record<string, number> = {}
+const heaps: Array<number> = []
+const call = Effect.map(Effect.merge(one), (result) => {
+  const tag = typeof result === "string" ? result : result._tag
+  tags[tag] = (tags[tag] ?? 0) + 1
 })
-
+const soak = Effect.gen(function* () {
+  for (let batch = 0; batch < 20; batch++) {
+    yield* Effect.replicateEffect(call, Math.ceil(total / 20), { concurrency, discard: true })
+    globalThis.gc?.()
+    heaps.push(process.memoryUsage().heapUsed / 1024 ** 2)
+  }
+  // One by one: nothing else stands between `Completed` and the answer.
+  waits.length = 0
+  if (name === "turns") yield* Effect.replicateEffect(call, 50, { discard: true })
+})
 const start = performance.now()
-const { heaps, requests, tags } = await Effect.runPromise(Effect.scoped(soak))
-await setTimeout(100) // A server that is closed stands among the resources a little longer.
+await Effect.runPromise(Effect.provide(soak, MixNode.layer({ serverUrl, requestTimeout })))
+const seconds = (performance.now() - start) / 1000
+server.send("count")
+const [requests] = (await once(server, "message")) as [number]
+server.kill()
+await once(server, "exit")
+await setTimeout(100) // What is closed stands among the resources a little longer.
+
+const mean = (of: ReadonlyArray<number>) => of.reduce((sum, value) => sum + value, 0) / of.length
 // The first fifth warms up; the middles of the two halves of the rest are two fifths of the calls apart.
-const [early, late] = [mean(heaps.slice(4, 12)), mean(heaps.slice(12))]
-const growth = ((late - early) * 100_000) / (calls * 0.4)
-const open = process.getActiveResourcesInfo().filter((resource) => !/^(TTY|Pipe|File)Wrap$/.test(resource))
-console.log(`${calls} calls in ${((performance.now() - start) / 1000).toFixed(1)} s: ${JSON.stringify(tags)}
-${requests} requests, ${requests - calls} of them retries
-live heap ${heaps[0]?.toFixed(1)} MiB at first, ${heaps.at(-1)?.toFixed(1)} MiB at the end, growth ${growth.toFixed(2)} MiB per 100,000 calls
-unhandled rejections: ${unhandled.length}; open when the layer is closed: ${JSON.stringify(open)}`)
-const left = open.filter((resource) => resource !== "Timeout" && resource !== "Immediate")
+const growth = ((mean(heaps.slice(12)) - mean(heaps.slice(4, 12))) * per) / (total * 0.4)
+const left = process
+  .getActiveResourcesInfo()
+  .filter((resource) => !/^((TTY|Pipe|File)Wrap|Timeout|Immediate)$/.test(resource))
+const done = Object.values(tags).reduce((sum, count) => sum + count, 0)
+console.log(`${done} ${name} in ${seconds.toFixed(1)} s: ${JSON.stringify(tags)}
+${(requests / done).toFixed(2)} requests each
+live heap ${heaps[0]?.toFixed(1)} MiB at first, ${heaps.at(-1)?.toFixed(1)} MiB at the end, growth ${growth.toFixed(2)} MiB per ${per} ${name}
+unhandled rejections: ${unhandled.length}; open when the layer is closed: ${JSON.stringify(left)}`)
+for (const [index, what] of waits.length === 0 ? [] : ["from `Completed` to the answer", "a list"].entries()) {
+  const sorted = waits.map((wait) => wait[index] ?? Number.NaN).sort((a, b) => a - b)
+  const at = (share: number) => sorted[Math.floor(sorted.length * share)]?.toFixed(1)
+  console.log(`${what}: ${at(0.5)} ms (median), ${at(0.95)} ms (95 %)`)
+}
 if (unhandled.length > 0 || left.length > 0 || growth > 2) process.exitCode = 1

@@ -18,9 +18,9 @@ const env = Object.fromEntries(
 )
 
 /** Runs a command and answers with what it printed; an error says what it printed. */
-export const run = async (cwd: string, file: string, args: ReadonlyArray<string>): Promise<string> => {
+export const run = async (cwd: string, file: string, args: ReadonlyArray<string>, more = {}): Promise<string> => {
   try {
-    const { stdout } = await promisify(execFile)(file, args, { cwd, env, maxBuffer: 2 ** 26 })
+    const { stdout } = await promisify(execFile)(file, args, { cwd, env: { ...env, ...more }, maxBuffer: 2 ** 26 })
     return stdout.trim()
   } catch (error) {
     const { stderr, stdout } = error as { readonly stdout?: string; readonly stderr?: string }

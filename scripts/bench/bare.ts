@@ -13,6 +13,9 @@ export interface Work {
 /** Connected to a server, does the work and hands over the rows. */
 export type Read = (work: Work, seen: (rows: Iterable<Row>) => void) => Promise<void>
 
+/** By name: connects to the server at a url. */
+export type Contenders = Readonly<Record<string, (serverUrl: string) => Promise<Read>>>
+
 type GetPage = (path: string) => Promise<ReadonlyArray<Row>>
 
 const loop =
@@ -36,10 +39,10 @@ const loop =
     await Promise.all(flight)
   }
 
-export const contenders = {
-  "raw-undici": async (url: string) => {
+export const contenders: Contenders = {
+  "raw-undici": async (url) => {
     const dispatcher = new Agent()
     return loop(async (path) => JSON.parse(await (await request(url + path, { dispatcher })).body.text()))
   },
-  "raw-fetch": async (url: string) => loop(async (path) => (await fetch(url + path)).json() as Promise<Array<Row>>)
+  "raw-fetch": async (url) => loop(async (path) => (await fetch(url + path)).json() as Promise<Array<Row>>)
 }

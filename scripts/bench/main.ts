@@ -8,7 +8,7 @@ import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { parseArgs, promisify } from "node:util"
 import * as esbuild from "esbuild"
-import type { Contender, Job, Measured } from "./child.ts"
+import type { Job, Measured } from "./child.ts"
 
 const root = join(import.meta.dirname, "../..")
 const { values: options } = parseArgs({
@@ -29,31 +29,27 @@ interface Cell {
 const bare = "raw-undici"
 const time = (of: string, than: string, most: number): Target => ({ of, figure: "ms", than, most })
 
-const standard = { latency: 0, bytes: 300, pageSize: 1000, ahead: 0, warmUp: 4, repeat: 3 }
+const standard = { latency: 0, bytes: 300, pageSize: 1000, warmUp: 4, repeat: 3 }
 
-const jobs = (names: ReadonlyArray<Contender>, work: Partial<Job> & { readonly rows: number }) =>
-  Object.fromEntries(names.map((contender) => [contender, { ...standard, ...work, contender }]))
+/** A name may say how many pages are read ahead. */
+const jobs = (names: ReadonlyArray<string>, work: Partial<Job> & { readonly rows: number }): Cell["contenders"] =>
+  Object.fromEntries(
+    names.map((name) => {
+      const [, contender = name, ahead = 0] = /^(.*), (\d) ahead$/.exec(name) ?? []
+      return [name, { ...standard, ...work, contender, ahead: Number(ahead) }]
+    })
+  )
 
-const history = (
-  pageSize: number,
-  bytes: number,
-  rows: number,
-  most: number,
-  others: ReadonlyArray<Contender>
-): Cell => ({
+const history = (pageSize: number, bytes: number, rows: number, most: number, others: ReadonlyArray<string>): Cell => ({
   units: rows / pageSize,
   contenders: jobs([bare, "sdk", ...others], { pageSize, bytes, rows }),
   targets: [time("sdk", bare, most)]
 })
 
-const ahead = (contender: Contender, ahead: number, work: Partial<Job> & { readonly rows: number }) => ({
-  [ahead === 0 ? contender : `${contender}, ${ahead} ahead`]: { ...standard, ...work, contender, ahead }
-})
-
 const latency = (ms: number, targets: ReadonlyArray<Target>): Cell => {
+  const ahead = [1, 2, 4, 8].map((pages) => `sdk, ${pages} ahead`)
   const work = { latency: ms, rows: 4000, pageSize: 100, repeat: 1 }
-  const each = [0, 1, 2, 4, 8].map((pages) => ahead("sdk", pages, work))
-  return { units: 40, contenders: Object.assign(ahead(bare, 0, work), ahead(bare, 8, work), ...each), targets }
+  return { units: 40, contenders: jobs([bare, `${bare}, 8 ahead`, "sdk", ...ahead], work), targets }
 }
 
 const engines = ["sdk on fetch", "sdk on platform's undici", "sdk on node:http"] as const
@@ -91,10 +87,9 @@ const start: Cell = {
   targets: [time("sdk, first call", "import effect, platform", 1.15)]
 }
 
-const million = { rows: 1_000_000, memory: true }
 const memory: Cell = {
   units: 1000,
-  contenders: { ...ahead(bare, 0, million), ...ahead("sdk", 0, million), ...ahead("sdk", 8, million) },
+  contenders: jobs([bare, "sdk", "sdk, 8 ahead"], { rows: 1_000_000, memory: true }),
   targets: [
     { of: "sdk", figure: "peakMiB", than: bare, most: 1.8 },
     { of: "sdk", figure: "grewMiB", most: 16 },

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
-import type { Read } from "./bare.ts"
+import type { Contenders, Read } from "./bare.ts"
 
 type Service = Layer.Layer<MessagesService, ConfigError.ConfigError>
 
@@ -48,12 +48,11 @@ const onNode = (serverUrl: string) => MixNode.layer({ serverUrl })
 
 const platformNode = () => import("@effect/platform-node/NodeHttpClient")
 
-export const contenders = {
-  sdk: (url: string) => sdk(onNode(url)),
-  "sdk, Stream.tap": (url: string) => sdk(onNode(url), true),
-  "sdk, traced": (url: string) =>
-    sdk(Layer.merge(onNode(url), Layer.unwrapEffect(Effect.map(inMemory, Layer.setTracer)))),
-  "sdk on fetch": (url: string) => over(url, FetchHttpClient.layer),
-  "sdk on platform's undici": async (url: string) => over(url, (await platformNode()).layerUndici),
-  "sdk on node:http": async (url: string) => over(url, (await platformNode()).layer)
+export const contenders: Contenders = {
+  sdk: (url) => sdk(onNode(url)),
+  "sdk, Stream.tap": (url) => sdk(onNode(url), true),
+  "sdk, traced": (url) => sdk(Layer.merge(onNode(url), Layer.unwrapEffect(Effect.map(inMemory, Layer.setTracer)))),
+  "sdk on fetch": (url) => over(url, FetchHttpClient.layer),
+  "sdk on platform's undici": async (url) => over(url, (await platformNode()).layerUndici),
+  "sdk on node:http": async (url) => over(url, (await platformNode()).layer)
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Certificate from "../../packages/testing/src/internal/faultServer/certificate.ts"
-import { collect, run } from "../snippets.ts"
+import { collect, runAll } from "../snippets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "mix-effect-recipes-"))
@@ -40,7 +40,7 @@ await $Effect.runPromise($Effect.provide($Effect.flatMap(MessagesService, (messa
 /** Runs them, all in one process: none may fail. */
 const runs = (...snippets: ReadonlyArray<ReturnType<typeof recipe>>) =>
   Effect.map(
-    Effect.promise(() => run(root, snippets, "http://127.0.0.1:9")),
+    Effect.promise(() => runAll(root, snippets, "http://127.0.0.1:9")),
     (problems) => assert.deepStrictEqual(problems, [])
   )
 

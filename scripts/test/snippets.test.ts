@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { MixServer } from "@mix-effect/testing"
 import { Effect } from "effect"
-import { check, collect, run, type Snippet } from "../snippets.ts"
+import { check, collect, runAll, type Snippet } from "../snippets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -17,7 +17,7 @@ const runOnServer = (snippets: ReadonlyArray<Snippet>) =>
     const server = yield* MixServer.serve({ seed: { sessions: 3, messages: 120 } })
     const sessions = snippets.flatMap(({ code }) => [...code.matchAll(/SessionId\.make\("([^"]+)"\)/g)])
     yield* Effect.forEach(sessions, ([, id = ""]) => server.createSession({ id }))
-    const problems = yield* Effect.promise(() => run(root, snippets, server.url))
+    const problems = yield* Effect.promise(() => runAll(root, snippets, server.url))
     const targets = (yield* server.requests).map(({ method, target }) => `${method} ${target}`)
     return { problems, targets }
   })

@@ -1,8 +1,8 @@
-// What `scripts/runtimes.ts` runs in each runtime: the service through some layers, against that script's servers. It imports
+// What `../runtimes.ts` runs in each runtime: the service through some layers, against that script's servers. It imports
 // nothing of Node.js.
 import { FetchHttpClient } from "@effect/platform"
 import { MixBrowser } from "@mix-effect/browser"
-import { MessagesService, type MixError, SessionId } from "@mix-effect/core"
+import { MessagesService, type MixError, type Service, SessionId } from "@mix-effect/core"
 import { MessagesHttp, type MixConfig, RetryPolicy } from "@mix-effect/http"
 import { Chunk, type ConfigError, Effect, Layer, Stream } from "effect"
 
@@ -37,56 +37,37 @@ const operations = Effect.gen(function* () {
 })
 
 const nameOf = (error: MixError): string => {
-  switch (error._tag) {
-    case "ConnectionError":
-      return error.code
-    case "ResponseDecodeError":
-      return `${error._tag} ${error.reason}`
-    case "NotFound":
-      return `${error._tag} ${error.bodyKind}`
-    default:
-      return error._tag
-  }
+  if (error._tag === "ConnectionError") return error.code
+  if (error._tag === "ResponseDecodeError") return `${error._tag} ${error.reason}`
+  return error._tag === "NotFound" ? `${error._tag} ${error.bodyKind}` : error._tag
 }
 
-const hintOf = (error: MixError) => ("hint" in error ? error.hint : undefined)
+/** What a `send` that has to fail says became of its message; `failed` is the read before, if that failed too. */
+const sendFails = (messages: Service, failed?: MixError) =>
+  Effect.match(messages.send({ id, text: "Hello" }), {
+    onSuccess: () => ({ text: "SENT" }),
+    onFailure: (sent): Answer => {
+      const error = failed ?? sent
+      return { text: `${nameOf(error)}, ${sent.outcome}`, hint: "hint" in error ? error.hint : undefined }
+    }
+  })
 
-/** How a read fails, and what a `send` says became of its message. */
+/** How a read fails, and a `send` after it. */
 const failures = Effect.flatMap(MessagesService, (messages) =>
   Effect.matchEffect(messages.getHistory(), {
     onSuccess: () => Effect.succeed({ text: "answered" }),
-    onFailure: (error) =>
-      Effect.match(messages.send({ id, text: "Hello" }), {
-        onSuccess: () => ({ text: "answered" }),
-        onFailure: ({ outcome }): Answer => ({
-          text: `${nameOf(error)}, ${outcome}`,
-          hint: hintOf(error)
-        })
-      })
+    onFailure: (error) => sendFails(messages, error)
   })
 )
 
 /** A read, and a `send` on the same connection, which the server closes instead of a reply. */
 const reused = Effect.flatMap(MessagesService, (messages) =>
-  Effect.zipRight(
-    // The connection needs a moment to be free again.
-    Effect.zipLeft(messages.getHistory(), Effect.sleep("200 millis")),
-    Effect.match(messages.send({ id, text: "Hello" }), {
-      onSuccess: () => ({ text: "SENT TWICE" }),
-      onFailure: (error): Answer => ({ text: `${nameOf(error)}, ${error.outcome}`, hint: hintOf(error) })
-    })
-  )
+  // The connection needs a moment to be free again.
+  Effect.zipRight(Effect.zipLeft(messages.getHistory(), Effect.sleep("200 millis")), sendFails(messages))
 )
 
-const questions: Readonly<Record<(typeof servers)[number], Effect.Effect<Answer, MixError, MessagesService>>> = {
-  works: operations,
-  refused: failures,
-  unknown: failures,
-  reset: failures,
-  closed: reused,
-  timeout: failures,
-  html: failures
-}
+const questionFor = (server: (typeof servers)[number]): Effect.Effect<Answer, MixError, MessagesService> =>
+  server === "works" ? operations : server === "closed" ? reused : failures
 
 /** Asks each of a layer's servers, and tells one answer for each. */
 export const ask = (layers: Readonly<Record<string, MakeLayer>>, urls: Readonly<Record<string, Urls>>) =>
@@ -94,7 +75,7 @@ export const ask = (layers: Readonly<Record<string, MakeLayer>>, urls: Readonly<
     Effect.forEach(servers, (server): Effect.Effect<Answer> => {
       const limits = server === "timeout" ? { requestTimeout: 300, sendTimeout: 300 } : {}
       const layer = layers[name]?.({ serverUrl: urls[server], ...limits }) ?? Layer.die("no such layer")
-      return questions[server].pipe(
+      return questionFor(server).pipe(
         Effect.provide(layer),
         RetryPolicy.withRetryPolicy(RetryPolicy.none),
         Effect.catchAll((error) =>
