@@ -16,15 +16,15 @@ import {
   environment,
   failure,
   fault,
+  get,
   json,
   matches,
   never,
   noJitter,
   passing,
   row,
-  type Scripted,
   scripted,
-  sessionId,
+  send,
   status,
   times,
   withService
@@ -56,12 +56,6 @@ const delays = (policy: RetryPolicy.Policy, count: number, failure: MixError = e
     }
     return chosen
   })
-
-const get = (server: Scripted, options?: Parameters<typeof withService>[2]) =>
-  withService(server, (messages) => messages.getHistory(), options)
-
-const send = (server: Scripted, options?: Parameters<typeof withService>[2]) =>
-  withService(server, (messages) => messages.send({ id: sessionId, text: "Hello" }), options)
 
 describe("standard", () => {
   it.effect("each delay between nothing and min(8 s, 250 ms * 2^n), over the whole range", () =>

@@ -22,13 +22,13 @@ import {
   type Answer,
   environment,
   failure,
+  get,
   matches,
   noJitter,
   passing,
   scripted,
   sessionId,
-  stalledBody,
-  withService
+  stalledBody
 } from "./scripted.ts"
 
 const request = { method: "GET", url: "http://localhost:8088/", headers: {} } as const
@@ -78,11 +78,10 @@ it.effect("14 what a client's own fibers fail with is not logged: it holds the r
     const cause = new Error(canary)
     const error = new HttpClientError.RequestError({ request: platform, reason: "Transport", cause })
     const server = scripted({ effect: Effect.flatMap(Effect.fork(Effect.fail(error)), Fiber.join) })
-    const found = yield* passing(
-      noJitter(
-        failure(withService(server, (messages) => messages.getHistory(), { bearerToken: Redacted.make(canary) }))
-      )
-    ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.All))
+    const found = yield* passing(noJitter(failure(get(server, { bearerToken: Redacted.make(canary) })))).pipe(
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+      Logger.withMinimumLogLevel(LogLevel.All)
+    )
     assert.strictEqual(found._tag, "ConnectionError")
     assert.strictEqual(server.requests.length, 4)
     assert.notInclude(lines.join("\n"), canary)

@@ -9,10 +9,11 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
-import { type MixConfig, RetryPolicy } from "../src/index.ts"
+import { RetryPolicy } from "../src/index.ts"
 import {
   failure,
   fault,
+  get,
   json,
   jsonType,
   matches,
@@ -21,20 +22,13 @@ import {
   passing,
   row,
   type Script,
-  type Scripted,
   scripted,
-  sessionId,
+  send,
   stalledBody,
   status,
   times,
   withService
 } from "./scripted.ts"
-
-const get = (server: Scripted, options?: MixConfig.Options) =>
-  withService(server, (messages) => messages.getHistory(), options)
-
-const send = (server: Scripted, options?: MixConfig.Options) =>
-  withService(server, (messages) => messages.send({ id: sessionId, text: "Hello" }), options)
 
 describe("an attempt of a read", () => {
   const cases: ReadonlyArray<readonly [string, Script, "headers" | "body"]> = [

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { MessagesHttp, type MixConfig } from "../src/index.ts"
-import { environment, failure, json, row, type Script, scripted, sessionId, withService } from "./scripted.ts"
+import { environment, failure, get, json, row, type Script, scripted, sessionId, withService } from "./scripted.ts"
 
 const list: Script = json([])
 const reply: Script = json(row)
@@ -204,7 +204,7 @@ describe("13 redirects", () => {
     Effect.gen(function* () {
       for (const code of codes) {
         const server = scripted({ status: code, headers: { location: "http://other.example/" } })
-        const error = yield* failure(withService(server, (messages) => messages.getHistory()))
+        const error = yield* failure(get(server))
         assert.strictEqual(error._tag, "UnexpectedStatus")
         assert.match(error.message, /redirect, which is never followed/)
         assert.strictEqual(server.requests.length, 1)

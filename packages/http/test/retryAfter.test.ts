@@ -7,7 +7,19 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/TestClock"
 import { draws } from "../../core/test/draws.ts"
 import { parse } from "../src/internal/retryAfter.ts"
-import { failure, json, matches, passing, row, scripted, sessionId, status, times, withService } from "./scripted.ts"
+import {
+  failure,
+  get,
+  json,
+  matches,
+  passing,
+  row,
+  scripted,
+  sessionId,
+  status,
+  times,
+  withService
+} from "./scripted.ts"
 
 /** Wed, 21 Oct 2026 07:28:00 GMT */
 const now = Date.UTC(2026, 9, 21, 7, 28, 0)
@@ -24,12 +36,7 @@ const waits = (headers: Readonly<Record<string, string>>, code = 503) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(now)
     const server = scripted([status(code, headers), json([])])
-    yield* passing(
-      Effect.withRandom(
-        withService(server, (messages) => messages.getHistory()),
-        Random.fixed([0.5])
-      )
-    )
+    yield* passing(Effect.withRandom(get(server), Random.fixed([0.5])))
     return times(server)[1]
   })
 
@@ -114,12 +121,12 @@ describe("the wait before the next attempt", () => {
   it.effect("66 on 400 and on 200 it is not even told", () =>
     Effect.gen(function* () {
       const refused = scripted(status(400, { "retry-after": "3" }))
-      matches(yield* failure(withService(refused, (messages) => messages.getHistory())), {
+      matches(yield* failure(get(refused)), {
         _tag: "BadRequest",
         retryAfter: undefined
       })
       const fine = scripted(json([], { headers: { "retry-after": "3" } }))
-      assert.deepStrictEqual(yield* withService(fine, (messages) => messages.getHistory()), [])
+      assert.deepStrictEqual(yield* get(fine), [])
     })
   )
 })
@@ -142,7 +149,7 @@ describe("what is not waited for", () => {
         yield* TestClock.setTime(now)
         for (const code of [429, 503]) {
           const server = scripted(status(code, headersOf(value)))
-          const error = yield* failure(withService(server, (messages) => messages.getHistory()))
+          const error = yield* failure(get(server))
           matches(error, { status: code, retryAfter, attempts: 1, elapsed: 0 })
           assert.strictEqual(server.requests.length, 1)
           assert.isBelow(error.message.length, 300)
@@ -154,9 +161,7 @@ describe("what is not waited for", () => {
   it.effect("68 longer than what is left of the deadline fails now, not after sleeping", () =>
     Effect.gen(function* () {
       const server = scripted({ ...status(503, { "retry-after": "9" }), latency: 1500 })
-      const error = yield* passing(
-        failure(withService(server, (messages) => messages.getHistory(), { deadline: "10 seconds" }))
-      )
+      const error = yield* passing(failure(get(server, { deadline: "10 seconds" })))
       matches(error, { retryAfter: 9000, attempts: 1, elapsed: 1500 })
     })
   )
@@ -164,9 +169,7 @@ describe("what is not waited for", () => {
   it.effect("68 just as long as what is left: there would be no time for an answer", () =>
     Effect.gen(function* () {
       const server = scripted(status(503, { "retry-after": "10" }))
-      const error = yield* passing(
-        failure(withService(server, (messages) => messages.getHistory(), { deadline: "10 seconds" }))
-      )
+      const error = yield* passing(failure(get(server, { deadline: "10 seconds" })))
       matches(error, { _tag: "ServerError", retryAfter: 10_000, attempts: 1 })
       assert.strictEqual(server.requests.length, 1)
     })
@@ -190,7 +193,7 @@ describe("what is not waited for", () => {
         status(503, { "retry-after": "0" }),
         json([])
       ])
-      yield* passing(withService(server, (messages) => messages.getHistory()))
+      yield* passing(get(server))
       assert.deepStrictEqual(times(server), [0, 20_000, 20_030, 20_030])
     })
   )

@@ -185,6 +185,14 @@ export const withService = <A, E, R>(
     )
   )
 
+/** Asks a server for one page. */
+export const get = (server: Scripted, options?: MixConfig.Options) =>
+  withService(server, (messages) => messages.getHistory(), options)
+
+/** Sends it one message. */
+export const send = (server: Scripted, options?: MixConfig.Options) =>
+  withService(server, (messages) => messages.send({ id: sessionId, text: "Hello" }), options)
+
 /** The shortest delays that a policy may choose. */
 export const noJitter = Effect.withRandom(Random.fixed([0]))
 

@@ -19,6 +19,7 @@ import { type Recorded, recorder } from "./recorder.ts"
 import {
   environment,
   fault,
+  get,
   json,
   never,
   noJitter,
@@ -125,12 +126,7 @@ describe("18 spans", () => {
   it.effect("an interrupted call ends its spans", () =>
     Effect.gen(function* () {
       const { spans, tracer } = recorder()
-      const fiber = yield* Effect.fork(
-        Effect.withTracer(
-          withService(scripted(never), (messages) => messages.getHistory()),
-          tracer
-        )
-      )
+      const fiber = yield* Effect.fork(Effect.withTracer(get(scripted(never)), tracer))
       yield* TestClock.adjust(5)
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(spans.length, 2)
@@ -188,7 +184,7 @@ describe("18 spans", () => {
       for (const tracer of [throwing, brokenSpans]) {
         for (const tracePropagation of [false, true]) {
           const server = scripted(json([]))
-          const call = withService(server, (messages) => messages.getHistory(), { tracePropagation })
+          const call = get(server, { tracePropagation })
           assert.deepStrictEqual(yield* Effect.withTracer(call, tracer), [])
           assert.strictEqual(server.requests.length, 1)
         }
@@ -214,9 +210,9 @@ it.effect("without a tracer no span is made, unless requests carry its ids", () 
       ),
       () =>
         Effect.gen(function* () {
-          yield* withService(scripted(json([])), (messages) => messages.getHistory())
+          yield* get(scripted(json([])))
           assert.deepStrictEqual(made, [])
-          yield* withService(scripted(json([])), (messages) => messages.getHistory(), { tracePropagation: true })
+          yield* get(scripted(json([])), { tracePropagation: true })
           assert.deepStrictEqual(made, ["MessagesService.getHistory", "GET /api/messages/history"])
         }),
       () => Effect.sync(() => Object.assign(unset, { span }))
@@ -228,10 +224,7 @@ it.effect("where tracing is off no span is made, and requests carry no ids", () 
   Effect.gen(function* () {
     const { spans, tracer } = recorder()
     const server = scripted(json([]))
-    yield* withService(server, (messages) => messages.getHistory(), { tracePropagation: true }).pipe(
-      Effect.withTracerEnabled(false),
-      Effect.withTracer(tracer)
-    )
+    yield* get(server, { tracePropagation: true }).pipe(Effect.withTracerEnabled(false), Effect.withTracer(tracer))
     assert.deepStrictEqual(spans, [])
     assert.deepStrictEqual(server.requests[0]?.headers, { accept: "application/json" })
   })
@@ -334,12 +327,7 @@ it.effect("the histogram http.client.request.duration counts each attempt, in se
       { ...status(503), latency: 40 },
       { ...json([]), latency: 2000 }
     ])
-    yield* passing(
-      Effect.withRandom(
-        withService(server, (messages) => messages.getHistory(), { serverUrl }),
-        Random.fixed([0])
-      )
-    )
+    yield* passing(Effect.withRandom(get(server, { serverUrl }), Random.fixed([0])))
     const found = (yield* measured("http.client.request.duration", "metrics.example"))
       .map(({ labels, state }) => ({ labels, state: state as MetricState.MetricState.Histogram }))
       .sort((a, b) => a.state.sum - b.state.sum)

@@ -7,7 +7,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/TestClock"
 import { type Engine, MixConfig, Services } from "../src/index.ts"
-import { fault, json, never, noJitter, passing, row, scripted, status, withService } from "./scripted.ts"
+import { fault, get, json, never, noJitter, passing, row, scripted, status, withService } from "./scripted.ts"
 
 /** What is logged at a level and above. */
 const recorder = (level: LogLevel.LogLevel) => {
@@ -42,7 +42,7 @@ it.effect("each attempt is a Trace line: route, status, bytes, milliseconds, att
 it.effect("a time limit and an interruption end an attempt as well", () =>
   Effect.gen(function* () {
     const { lines, record } = recorder(LogLevel.Trace)
-    const call = record(withService(scripted(never), (messages) => messages.getHistory()))
+    const call = record(get(scripted(never)))
     yield* passing(Effect.exit(MixConfig.withDeadline(call, "3 seconds")))
     const fiber = yield* Effect.fork(call)
     yield* TestClock.adjust(5)
@@ -60,7 +60,7 @@ it.effect("a time limit and an interruption end an attempt as well", () =>
 it.effect("is off while the minimum level is Debug or higher", () =>
   Effect.gen(function* () {
     const { lines, record } = recorder(LogLevel.Debug)
-    yield* record(withService(scripted(json([])), (messages) => messages.getHistory()))
+    yield* record(get(scripted(json([]))))
     assert.deepStrictEqual(lines, [])
   })
 )
