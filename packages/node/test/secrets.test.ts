@@ -91,7 +91,9 @@ const echo =
 it.scopedLive("over servers that repeat what they were sent", () =>
   Effect.gen(function* () {
     const { counts, search, searched } = searcher()
-    for (const status of [200, 202, 301, 307, 400, 401, 403, 404, 409, 422, 429, 500, 503, 599]) {
+    // packages/http/test/secrets plays every status and body in memory; here a few, for what undici makes of them.
+    const statuses = draws([200, 301, 401, 503], [200, 202, 301, 307, 400, 401, 403, 404, 409, 422, 429, 500, 503, 599])
+    for (const status of statuses) {
       for (const [type, write] of [
         ["application/json", (sent: string) => JSON.stringify({ error: { code: status, message: sent, type: sent } })],
         ["application/json", (sent: string) => JSON.stringify({ detail: sent })],
@@ -124,7 +126,7 @@ it.scopedLive("over servers that repeat what they were sent", () =>
       )
     }
     search("metrics", yield* renderings.ofMetrics)
-    assert.isAbove(counts.errors, 50)
+    assert.isAbove(counts.errors, statuses.length * 3.5)
     console.log(`secrets: ${counts.errors} errors of echoing servers, ${counts.renderings} renderings searched, 0 hits`)
   })
 )
