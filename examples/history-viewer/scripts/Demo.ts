@@ -1,4 +1,5 @@
-/** A server full of made-up messages, to look at. */
+/** A server full of made-up messages, to look at. Its agent answers, and asks for a permission to delete. */
+import * as MixAgent from "@mix-effect/testing/MixAgent"
 import * as MixServer from "@mix-effect/testing/MixServer"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -43,4 +44,12 @@ const conversation = Effect.fn("conversation")(function* (server: MixServer.Runn
 })
 
 export const serve = (options: MixServer.Options = {}) =>
-  Effect.tap(MixServer.serve({ seed: { messages: 2000, sessions: 30 }, ...options }), conversation)
+  Effect.tap(
+    MixServer.serve({
+      generation: "2026-02",
+      agent: MixAgent.demo,
+      seed: { messages: 2000, sessions: 30 },
+      ...options
+    }),
+    conversation
+  )

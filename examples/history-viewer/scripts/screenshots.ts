@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as FaultServer from "@mix-effect/testing/FaultServer"
+import * as MixAgent from "@mix-effect/testing/MixAgent"
 import * as MixServer from "@mix-effect/testing/MixServer"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -41,11 +42,33 @@ const stallIf = (
     Effect.map(requests, (before) => (stalls(request, before) ? MixServer.Fault.Stall() : undefined))
 })
 
-/** Whether a session is listed after something was sent. */
-const isReplyWanted = ({ method, path }: MixServer.FaultRequest, before: ReadonlyArray<MixServer.RequestRecord>) =>
-  method === "GET" && path.endsWith("/messages") && before.some(({ method }) => method === "POST")
-
 const history = (page: Page) => page.locator("article").first().waitFor()
+
+const turn = [
+  MixAgent.think("By month is one more column. The file has the dates already."),
+  MixAgent.say(
+    "Let me add up the months first. The dates are in the first column, so this takes one pass over the file."
+  ),
+  MixAgent.call({
+    name: "bash",
+    input: '{"command":"cut -d, -f1,3 sales.csv | awk -F- \'{print $2}\' | sort | uniq -c"}'
+  }),
+  MixAgent.say("Twelve months are there. ")
+]
+
+const deletion: MixAgent.ToolUse = {
+  name: "bash",
+  input: '{"command":"rm charts/revenue.png"}',
+  permission: { description: "Execute command: rm charts/revenue.png", path: "/data/quarterly" }
+}
+
+const ask = async (page: Page, text: string) => {
+  await history(page)
+  await openSession(page)
+  await page.locator("#link", { hasText: "Live" }).waitFor()
+  await page.getByLabel("Message to session").fill(text)
+  await page.getByRole("button", { name: "Send" }).click()
+}
 
 const toEnd = (page: Page) => page.locator("#scroller").evaluate((scroller) => scroller.scrollTo(0, 1e9))
 
@@ -101,12 +124,17 @@ const states: ReadonlyArray<State> = [
       act: (page) => page.getByText("No messages yet").waitFor()
     }))
   },
-  state("reply-pending", { generation: "2025-10-10", ...stallIf(isReplyWanted) }, async (page) => {
-    await history(page)
-    await openSession(page)
-    await page.getByLabel("Message to session").fill("And by month?")
-    await page.getByRole("button", { name: "Send" }).click()
-    await page.locator("#send-status", { hasText: "Reply pending" }).waitFor()
+  state(
+    "turn",
+    { agent: (_, { closeStreams }) => [...turn, MixAgent.perform(closeStreams()), MixAgent.silence] },
+    async (page) => {
+      await ask(page, "And by month?")
+      await page.locator("#link", { hasText: "1 drop" }).waitFor()
+    }
+  ),
+  state("permission", { agent: () => [...turn, MixAgent.call(deletion)] }, async (page) => {
+    await ask(page, "Delete the chart, please.")
+    await page.getByRole("button", { name: "Grant" }).waitFor()
   }),
   {
     name: "down",

@@ -11,7 +11,13 @@ export type Action = Data.TaggedEnum<{
   Reveal: Record<never, never>
   /** Look at one session, or at the whole history. */
   Open: { readonly id: SessionId | undefined }
+  /** Make a session, and look at it. */
+  Make: Record<never, never>
   Send: { readonly id: SessionId; readonly text: string }
+  /** Stop the agent in a session. */
+  Stop: { readonly id: SessionId }
+  /** Answer a permission that the agent waits for. */
+  Answer: { readonly requestId: string; readonly answer: "grant" | "deny" }
 }>
 export const Action = Data.taggedEnum<Action>()
 

@@ -2,8 +2,6 @@
 import { MixBrowser } from "@mix-effect/browser"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as FiberHandle from "effect/FiberHandle"
-import * as FiberMap from "effect/FiberMap"
 import * as Queue from "effect/Queue"
 import type { Action } from "./Action.ts"
 import * as Follower from "./Follower.ts"
@@ -19,17 +17,9 @@ const connected = Effect.fn("connected")(function* (actions: Actions) {
   const store = yield* Store
   const reader = yield* Reader.make
   const follower = yield* Follower.make
+  const session = yield* Session.make
   yield* Effect.forkScoped(reader.run)
   yield* Effect.forkScoped(Effect.flatMap(reader.beginning, follower.run))
-
-  // The session that is opened last is the one that is listed.
-  const listing = yield* FiberHandle.make<void>()
-  // One message at a time for each session.
-  const sending = yield* FiberMap.make<string, void>()
-
-  const openAgain = Effect.flatMap(store.get, ({ opened }) =>
-    opened === undefined ? Effect.void : FiberHandle.run(listing, Session.open(opened.id))
-  )
 
   while (true) {
     const action = yield* Queue.take(actions)
@@ -43,21 +33,26 @@ const connected = Effect.fn("connected")(function* (actions: Actions) {
         // What failed may be the following alone: then the next page can wait.
         if ((yield* store.get).reading._tag === "Failed") yield* reader.more
         yield* follower.retry
-        yield* openAgain
+        yield* session.refresh
         break
       case "Reveal":
         yield* store.change(Model.reveal)
-        yield* openAgain
+        yield* session.refresh
         break
       case "Open":
-        if (action.id !== undefined) yield* FiberHandle.run(listing, Session.open(action.id))
-        else {
-          yield* FiberHandle.clear(listing)
-          yield* store.change(Model.open(undefined))
-        }
+        yield* session.open(action.id)
+        break
+      case "Make":
+        yield* session.make
         break
       case "Send":
-        yield* FiberMap.run(sending, action.id, Session.send(action.id, action.text), { onlyIfMissing: true })
+        yield* session.send(action.id, action.text)
+        break
+      case "Stop":
+        yield* session.stop(action.id)
+        break
+      case "Answer":
+        yield* session.answer(action.requestId, action.answer)
     }
   }
 }, Effect.scoped)

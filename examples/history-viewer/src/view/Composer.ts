@@ -1,17 +1,21 @@
 /** The box to write to the open session. */
 import type { SessionId } from "@mix-effect/core"
-import { Sending } from "../Model.ts"
+import { type Model, Sending } from "../Model.ts"
 import { byId, setText, shortId } from "./Dom.ts"
 
 /** How the last message stands, for the eye and for screen readers. */
 export const describe: (sending: Sending) => string = Sending.$match({
   Sending: () => "Sending…",
-  Pending: () => "Reply pending: the server has the message and answers later.",
+  Working: () => "The agent is at work.",
   Answered: ({ aside }) => aside ?? "Answered.",
+  Stopped: () => "Stopped.",
   Failed: ({ message }) => message
 })
 
-const isBusy = (sending: Sending | undefined) => sending?._tag === "Sending" || sending?._tag === "Pending"
+const isBusy = (sending: Sending | undefined) => sending?._tag === "Sending" || sending?._tag === "Working"
+
+const isTaken = (sending: Sending | undefined) =>
+  sending !== undefined && sending._tag !== "Sending" && (sending._tag !== "Failed" || sending.isTaken)
 
 export const make = (onSend: (id: SessionId, text: string) => void) => {
   const form = byId("composer", HTMLFormElement)
@@ -21,13 +25,14 @@ export const make = (onSend: (id: SessionId, text: string) => void) => {
   const button = form.querySelector("button") as HTMLButtonElement
   let session: SessionId | undefined
   let sending: Sending | undefined
+  let isListed = false
   /** What was written to other sessions and not sent yet. */
   const drafts = new Map<SessionId, string>()
 
   form.addEventListener("submit", (event) => {
     event.preventDefault()
     const written = text.value.trim()
-    if (session !== undefined && written !== "" && !isBusy(sending)) onSend(session, written)
+    if (session !== undefined && written !== "" && isListed && !isBusy(sending)) onSend(session, written)
   })
   text.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return
@@ -35,23 +40,24 @@ export const make = (onSend: (id: SessionId, text: string) => void) => {
     form.requestSubmit()
   })
 
-  return (opened: SessionId | undefined, all: ReadonlyMap<SessionId, Sending>): void => {
+  return (model: Model): void => {
+    const opened = model.opened?.id
     if (opened !== session) {
       if (session !== undefined) drafts.set(session, text.value)
       text.value = (opened === undefined ? undefined : drafts.get(opened)) ?? ""
       session = opened
       sending = undefined
     }
-    const next = opened === undefined ? undefined : all.get(opened)
+    const next = opened === undefined ? undefined : model.sending.get(opened)
     // The text stays until the server has it: nobody wants to type it again.
-    const wasTaken = sending?._tag === "Sending" && (next?._tag === "Pending" || next?._tag === "Answered")
-    if (wasTaken) text.value = ""
+    if (sending?._tag === "Sending" && isTaken(next)) text.value = ""
     sending = next
+    isListed = model.opened?.rows !== undefined
     setText(label, opened === undefined ? "Open a session to write to it" : `Message to session ${shortId(opened)}`)
     text.disabled = opened === undefined
     text.readOnly = sending?._tag === "Sending"
     button.disabled = opened === undefined
-    button.setAttribute("aria-disabled", String(opened === undefined || isBusy(sending)))
+    button.setAttribute("aria-disabled", String(!isListed || isBusy(sending)))
     form.dataset.state = sending?._tag ?? "Idle"
     setText(status, sending === undefined ? "" : describe(sending))
   }

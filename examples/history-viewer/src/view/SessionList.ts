@@ -58,6 +58,7 @@ export const make = (onOpen: (id: SessionId | undefined) => void) => {
     if (
       model.history !== before?.history ||
       model.firstTexts !== before.firstTexts ||
+      model.made !== before.made ||
       model.reading._tag !== before.reading._tag
     ) {
       const found = sessions(model)

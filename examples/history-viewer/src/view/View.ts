@@ -1,11 +1,12 @@
 /** Draws the page from the model, and turns what a person does into actions. */
 import { Action, type Dispatch } from "../Action.ts"
-import { type Model, shown, trouble, unseen } from "../Model.ts"
+import { type Model, type Opened, shown, trouble, unseen } from "../Model.ts"
 import * as Announcer from "./Announcer.ts"
 import * as Composer from "./Composer.ts"
 import { byId, plural, setText, shortId } from "./Dom.ts"
 import * as Feed from "./Feed.ts"
 import * as SessionList from "./SessionList.ts"
+import * as TurnView from "./TurnView.ts"
 
 /** What stands below the last message. */
 const tailOf = ({ history, opened, reading }: Model): string => {
@@ -31,6 +32,13 @@ const tailOf = ({ history, opened, reading }: Model): string => {
 const counterOf = ({ history, requests }: Model): string =>
   `${plural(history.length, "message")} in ${plural(requests, "request")}`
 
+/** Whether what happens in the open session is seen as it happens. */
+const linkOf = (opened: Opened | undefined): string => {
+  if (opened === undefined || (typeof opened.link === "object" && "failed" in opened.link)) return ""
+  if (opened.link === "connecting") return "Connecting…"
+  return opened.link.drops === 0 ? "Live" : `Live again after ${plural(opened.link.drops, "drop")}`
+}
+
 const wasPressed = (button: HTMLElement, isGone: boolean) => isGone && document.activeElement === button
 
 export const make = (dispatch: Dispatch) => {
@@ -42,10 +50,13 @@ export const make = (dispatch: Dispatch) => {
   const retry = byId("retry", HTMLButtonElement)
   const pill = byId("pill", HTMLButtonElement)
   const tail = byId("tail", HTMLParagraphElement)
+  const link = byId("link", HTMLParagraphElement)
+  const newSession = byId("new-session", HTMLButtonElement)
   let model: Model | undefined
 
   const sessionList = SessionList.make((id) => dispatch(Action.Open({ id })))
   const composer = Composer.make((id, text) => dispatch(Action.Send({ id, text })))
+  const turn = TurnView.make(dispatch)
   const announce = Announcer.make()
   const feed = Feed.make({
     onNearEnd: () => {
@@ -62,6 +73,7 @@ export const make = (dispatch: Dispatch) => {
     dispatch(Action.Connect({ serverUrl: url.value }))
   })
   retry.addEventListener("click", () => dispatch(Action.Retry()))
+  newSession.addEventListener("click", () => dispatch(Action.Make()))
   pill.addEventListener("click", () => dispatch(Action.Reveal()))
 
   return (next: Model): void => {
@@ -69,7 +81,9 @@ export const make = (dispatch: Dispatch) => {
     model = next
     if (next.serverUrl !== before?.serverUrl) url.value = next.serverUrl
     setText(title, next.opened === undefined ? "All sessions" : `Session ${shortId(next.opened.id)}`)
+    setText(link, linkOf(next.opened))
     setText(counter, counterOf(next))
+    newSession.setAttribute("aria-disabled", String(next.making === "busy"))
 
     const wrong = trouble(next)
     const fresh = unseen(next).length
@@ -83,7 +97,8 @@ export const make = (dispatch: Dispatch) => {
     setText(tail, tailOf(next))
     tail.dataset.state = next.opened === undefined ? next.reading._tag : "Session"
     sessionList(next)
-    composer(next.opened?.id, next.sending)
+    composer(next)
+    turn(next)
     feed.update({
       messages: shown(next),
       isComplete: next.opened === undefined ? next.reading._tag === "End" : next.opened.state === "ready",
@@ -93,6 +108,8 @@ export const make = (dispatch: Dispatch) => {
     if (before !== undefined && next.jumps !== before.jumps) feed.toTop()
     // The button that was pressed is gone: the keyboard goes on in the list.
     if (lostFocus) feed.focusFirst()
+    // Who made a session wants to write to it.
+    if (before !== undefined && next.made.length > before.made.length) byId("text", HTMLTextAreaElement).focus()
     announce(next)
   }
 }
