@@ -149,7 +149,8 @@ const tests = () =>
             MixAgent.perform(Deferred.await(go)),
             MixAgent.say("And "),
             MixAgent.perform(Deferred.await(end)),
-            MixAgent.say("done.")
+            MixAgent.call({ name: "Bash", id: "t2", permission: { id: "p1" } }),
+            MixAgent.say("Done.")
           ]
         })
         const id = yield* server.createSession()
@@ -174,8 +175,11 @@ const tests = () =>
         })
         yield* Deferred.succeed(end, undefined)
         yield* steps(async () => {
+          await page.getByText("Whoever asked the agent can answer.").waitFor()
+          assert.strictEqual(await page.getByRole("button", { name: "Grant" }).count(), 0)
+          await fetch(`${server.url}/api/permissions/p1/grant`, { method: "POST" })
           await page.locator("#turn").waitFor({ state: "hidden" })
-          assert.deepStrictEqual(await texts(page), ["And done.", "From elsewhere"])
+          assert.deepStrictEqual(await texts(page), ["Done.", "And ", "From elsewhere"])
         })
       })
     )

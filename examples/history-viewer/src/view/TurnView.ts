@@ -110,8 +110,6 @@ export const make = (dispatch: Dispatch) => {
   })
 
   const drawParts = (turn: Turn): void => {
-    // Who reads further up is left there.
-    const isAtEnd = parts.scrollHeight - parts.scrollTop - parts.clientHeight < 8
     const all = shown(turn)
     for (const [index, part] of all.entries()) {
       const old = parts.children[index]
@@ -121,7 +119,6 @@ export const make = (dispatch: Dispatch) => {
       else if (old !== target) old.replaceWith(target)
     }
     while (parts.children.length > all.length) parts.lastElementChild?.remove()
-    if (isAtEnd) parts.scrollTop = parts.scrollHeight
   }
 
   const drawPermissions = (turn: Turn): void => {
@@ -151,8 +148,11 @@ export const make = (dispatch: Dispatch) => {
       setText(title, titleOf(turn))
       stop.hidden = turn.isOver
       stop.setAttribute("aria-disabled", String(turn.stop === "asked"))
+      // Who reads further up is left there.
+      const isAtEnd = parts.scrollHeight - parts.scrollTop - parts.clientHeight < 8
       drawParts(turn)
       drawPermissions(turn)
+      if (isAtEnd) parts.scrollTop = parts.scrollHeight
     }
     // The button that was pressed is gone: the keyboard goes on at what is left.
     if (!hadFocus || root.contains(document.activeElement)) return
