@@ -148,12 +148,13 @@ it.effect("over statuses, bodies and engine failures", () =>
 
 it.effect("14 what a session is made with shows in no error, whole or in part", () =>
   Effect.gen(function* () {
+    const title = 'Why "Jane" leaves in April'
     const customSystemPrompt = 'Answer "in rhyme", whatever happens'
     const cdpUrl = "wss://browser.example/devtools?token=canary-cdp-e5"
-    const message = `no session with ${JSON.stringify({ customSystemPrompt, cdpUrl })}, no token=canary-cdp-e5 and no ${token}`
+    const message = `no session with ${JSON.stringify({ title, customSystemPrompt, cdpUrl })}, no title ${title}, no token=canary-cdp-e5 and no ${token}`
     const server = scripted(json({ error: { code: 400, message } }, { status: 400 }))
     const error = yield* Effect.flatMap(SessionsService, (sessions) =>
-      sessions.create({ title: "New", customSystemPrompt, browserMode: "remote-cdp-websocket", cdpUrl })
+      sessions.create({ title, customSystemPrompt, browserMode: "remote-cdp-websocket", cdpUrl })
     ).pipe(
       Effect.provide(SessionsHttp.layer(options)),
       Effect.provide(server.layer),
@@ -163,6 +164,7 @@ it.effect("14 what a session is made with shows in no error, whole or in part", 
     assert.strictEqual(error._tag, "BadRequest")
     assert.include(error.message, "no session with")
     const rendered = JSON.stringify(error) + error.message
-    for (const secret of ["in rhyme", "browser.example", "canary-cdp-e5", token]) assert.notInclude(rendered, secret)
+    for (const secret of ["Jane", "in April", "in rhyme", "browser.example", "canary-cdp-e5", token])
+      assert.notInclude(rendered, secret)
   })
 )

@@ -323,8 +323,10 @@ describe("ask", () => {
       })
     )
 
-    it.effect("while it runs, told to leave it: it goes on", () =>
+    it.effect("while it runs: it is cancelled, unless told to leave it", () =>
       Effect.gen(function* () {
+        const told = yield* interruptAfter({ scripts: [withTool(5000)] }, 1000, { onInterrupt: "cancel" })
+        assert.deepStrictEqual([told.model.cancels, told.model.own?.state], [[text], "failed"])
         const { model } = yield* interruptAfter({ scripts: [withTool(5000)] }, 1000, { onInterrupt: "leave" })
         assert.deepStrictEqual([model.cancels.length, model.own?.state], [0, "done"])
       })

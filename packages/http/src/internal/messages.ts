@@ -14,7 +14,7 @@ import type { Client } from "./client.ts"
 import * as Reply from "./reply.ts"
 
 const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
-const encodeRequest = Schema.encodeSync(SendMessageRequest)
+export const encodeRequest = Schema.encodeSync(SendMessageRequest)
 
 /** Reads a list, or what can be read of it where somebody is told of the rest. */
 const readList = ({ onUnreadable }: ReadOptions) =>

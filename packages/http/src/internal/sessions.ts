@@ -1,9 +1,7 @@
 /** What each operation of `SessionsService` asks of the server. */
 import {
   type GetHistoryError,
-  NewSession,
   NotFound,
-  SendMessageRequest,
   Session,
   SessionExport,
   type Sessions,
@@ -18,9 +16,6 @@ import type { Client } from "./client.ts"
 import * as Messages from "./messages.ts"
 import * as Reply from "./reply.ts"
 import * as TurnSpan from "./turnSpan.ts"
-
-const encodeNewSession = Schema.encodeSync(NewSession)
-const encodeRequest = Schema.encodeSync(SendMessageRequest)
 
 const decodeSession = Schema.decodeUnknownEither(Session)
 const decodeList = Schema.decodeUnknownEither(Schema.NullOr(Schema.Array(Session)))
@@ -62,7 +57,8 @@ export const make = (client: Client): Sessions => {
           method: "POST",
           route: sessionsPath,
           path: sessionsPath,
-          body: JSON.stringify(encodeNewSession(newSession)),
+          // It was checked, and is spelt as on the wire.
+          body: JSON.stringify(newSession),
           isOnce: true,
           // Found by its pieces, so the two are looked for as one text.
           message: `${newSession.title} ${newSession.customSystemPrompt ?? ""}`,
@@ -161,7 +157,7 @@ export const make = (client: Client): Sessions => {
             })
           ),
         send: (request) => {
-          const { id, ...content } = encodeRequest(request)
+          const { id, ...content } = Messages.encodeRequest(request)
           return run({
             operation: "send",
             service,
