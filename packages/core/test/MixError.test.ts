@@ -175,7 +175,7 @@ describe("MixError", () => {
           }
           assert.strictEqual(printable(printable(text)), printable(text))
         }),
-        { numRuns: draws(100, 10_000) }
+        { numRuns: draws(100, 3000) }
       )
     })
 

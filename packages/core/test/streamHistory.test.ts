@@ -518,7 +518,7 @@ describe("streamHistory", () => {
       "loses and repeats nothing over hostile lists, stopped by failures and resumed",
       () =>
         Effect.gen(function* () {
-          const runs = draws(5, 40)
+          const runs = draws(5, 15)
           const CursorText = Schema.parseJson(HistoryCursor)
           for (let seed = 1; seed <= runs; seed++) {
             for (const prefetch of [0, 1 + (seed % 4)]) {

@@ -37,7 +37,7 @@ const survey = (seed: number, runs: number, roughness: Model.Roughness, still = 
 
 describe("walk under drift", () => {
   it("over hostile lists, stopped and resumed: nothing is lost or repeated, and no end comes early", () => {
-    const runs = draws(150, 3000)
+    const runs = draws(150, 2000)
     const counts = { stalled: 0, restarted: 0, misplaced: 0, disordered: 0, strayed: 0 }
     for (let seed = 1; seed <= runs; seed++) {
       const found = Model.journey(seed, carry)
@@ -114,7 +114,7 @@ describe("walk under drift", () => {
   })
 
   it("takes no cut for the end, and no server for one that ignores offset, where what arrives is deleted at once", () => {
-    const runs = draws(600, 20_000)
+    const runs = draws(600, 10_000)
     let lost = 0
     for (let seed = 1; seed <= runs; seed++) {
       const random = new Pcg(seed, 11)

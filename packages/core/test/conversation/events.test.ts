@@ -188,7 +188,7 @@ describe("events", () => {
       FastCheck.property(FastCheck.array(FastCheck.record({ event: names, data })), (frames) => {
         for (const event of decode(frames)) assert.isTrue(isEvent(event))
       }),
-      { numRuns: draws(200, 20_000) }
+      { numRuns: draws(200, 5000) }
     )
   })
 
