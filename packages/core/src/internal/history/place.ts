@@ -57,15 +57,19 @@ export const addSessions = (place: Place, rows: ReadonlyArray<Row>): Pick<Place,
       latest.set(sessionId, ids)
     } else forgot = true
   }
-  const before = [...place.sessions].filter(([sessionId]) => !latest.has(sessionId))
-  const room = maxSessions - latest.size
-  const sessions = new Map<string, ReadonlyArray<string>>(before.slice(Math.max(0, before.length - room)))
+  const sessions = new Map(place.sessions)
   for (const [sessionId, ids] of [...latest].reverse()) {
     const missing = rowsOfSession - ids.length
-    const earlier = missing > 0 ? (place.sessions.get(sessionId) ?? []).slice(-missing) : []
+    const earlier = missing > 0 ? (sessions.get(sessionId) ?? []).slice(-missing) : []
+    sessions.delete(sessionId)
     sessions.set(sessionId, [...earlier, ...ids.reverse()])
   }
-  return { sessions, forgot: forgot || before.length > room }
+  for (const sessionId of sessions.keys()) {
+    if (sessions.size <= maxSessions) break
+    sessions.delete(sessionId)
+    forgot = true
+  }
+  return { sessions, forgot }
 }
 
 /** Nothing was read. */

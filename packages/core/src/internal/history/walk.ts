@@ -293,7 +293,8 @@ const give = <A extends Row>(
   const shift = isFirst ? 0 : offset + last + 1 - place.position
   const isShort = rows.length < limit
   const openUntil = isHead ? answeredAt + openFor : (run.openUntil ?? answeredAt + openFor)
-  const counted = count(run, { duplicatesDropped: candidates - given.length, unreadable })
+  const duplicatesDropped = candidates - given.length
+  const counted = duplicatesDropped + unreadable === 0 ? run : count(run, { duplicatesDropped, unreadable })
   return {
     _tag: "Rows",
     rows: given,
