@@ -1,5 +1,5 @@
 // Looks through the packages as they are published, and uses them as strangers do: `npm run build && npm run check:packed`.
-// publint and Are The Types Wrong judge the manifests and the types. Neither knows which files belong into a tarball, where
+// publint and Are The Types Wrong check the manifests and the types. Neither knows which files belong into a tarball, where
 // source maps lead, which Effect is served, or what a module costs that is loaded and not used: that is checked here.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -4,7 +4,6 @@
  * @since 0.2.0
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -30,28 +29,9 @@ import {
 } from "./MixError.ts"
 import type { SendMessageRequest } from "./SendMessageRequest.ts"
 import type { NewSession, Session, SessionExport } from "./Session.ts"
-import type { PermissionRequested, SessionEvent } from "./SessionEvent.ts"
+import type { SessionEvent } from "./SessionEvent.ts"
 
-/**
- * How to ask.
- *
- * @since 0.2.0
- * @category options
- */
-export interface AskOptions {
-  /**
-   * How long to wait for the answer, counted from the moment at which no earlier ask of this session is left. When it is
-   * up, the agent's run goes on. Default: 15 minutes.
-   */
-  readonly timeout?: Duration.DurationInput | undefined
-  /**
-   * Decides about a permission that a tool asks for, once for each request. A failure denies. Default: deny, and log a
-   * warning.
-   */
-  readonly onPermission?: ((request: PermissionRequested) => Effect.Effect<"grant" | "deny">) | undefined
-  /** What an interruption does to the agent's run. `cancel` takes up to 5 seconds. Default: `cancel`. */
-  readonly onInterrupt?: "cancel" | "leave" | undefined
-}
+export type { AskOptions } from "./internal/ask.ts"
 
 /**
  * The operations. None needs anything from its caller's environment: what an implementation needs, it took when it was
@@ -89,11 +69,11 @@ export interface Sessions {
    * again. One ask at a time runs in a session; a second one waits. An interruption cancels the agent's run, unless
    * `onInterrupt` is `leave`.
    */
-  readonly ask: (request: SendMessageRequest, options?: AskOptions) => Effect.Effect<Answer, AskError>
+  readonly ask: (request: SendMessageRequest, options?: Ask.AskOptions) => Effect.Effect<Answer, AskError>
   /** The same with the events of the turn as they come; the last element is the answer. */
   readonly askStream: (
     request: SendMessageRequest,
-    options?: AskOptions
+    options?: Ask.AskOptions
   ) => Stream.Stream<SessionEvent | Answered, AskError>
 }
 
@@ -187,7 +167,7 @@ export class SessionsService extends Context.Tag("@mix-effect/core/SessionsServi
       },
       connections
     )
-    const checkAsk = (request: SendMessageRequest, options: AskOptions = {}) =>
+    const checkAsk = (request: SendMessageRequest, options: Ask.AskOptions = {}) =>
       Effect.all([params.checkAsk(request), params.checkAskOptions(options)])
     const service: Sessions = {
       create: (newSession) =>

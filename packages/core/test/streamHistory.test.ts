@@ -23,6 +23,25 @@ const ids = <E, R>(stream: Stream.Stream<BackendMessage, E, R>) =>
 
 const hundred = () => new Model.ModelServer({ size: 100 })
 
+/**
+ * The first two pages that are asked for ahead never come back: they are asked for as if nothing had been deleted, and the
+ * deletions make the walk want others.
+ */
+const hanging = () => {
+  const server = hundred()
+  let hung = 0
+  const history = Model.service(server, {
+    between: (model, requests) => {
+      if (requests === 1) model.remove(0, 8)
+    },
+    wait: () => Effect.flatMap(Prefetching, (ahead) => (ahead && hung++ < 2 ? Effect.never : Effect.void))
+  })
+  const hangAgain = () => {
+    hung = 0
+  }
+  return { history, server, hangAgain }
+}
+
 describe("streamHistory", () => {
   describe("asks for no more than is consumed", () => {
     it.effect("nothing, when it is made and never run", () =>
@@ -356,16 +375,8 @@ describe("streamHistory", () => {
 
     it.effect("throws the pages away that it asked for in vain", () =>
       Effect.gen(function* () {
-        const server = hundred()
+        const { history, server } = hanging()
         const began = server.ids()
-        // The first two pages that are asked for ahead never come back: they are asked for as if nothing had been deleted.
-        let hanging = 0
-        const history = Model.service(server, {
-          between: (model, requests) => {
-            if (requests === 1) model.remove(0, 8)
-          },
-          wait: () => Effect.flatMap(Prefetching, (ahead) => (ahead && hanging++ < 2 ? Effect.never : Effect.void))
-        })
         const rows = yield* ids(history.streamHistory({ pageSize: 10, prefetch: 3 }))
         assert.deepStrictEqual(Model.audit(began, server, rows), Model.flawless)
         assert.strictEqual(server.interrupted, 2)
@@ -496,19 +507,11 @@ describe("streamHistory", () => {
 
     it.effect("does not hang where nothing can be interrupted", () =>
       Effect.gen(function* () {
-        const server = hundred()
+        const { history, server, hangAgain } = hanging()
         const began = server.ids()
-        // Some pages that are asked for ahead never come, and the deletions make the walk want others.
-        let hanging = 0
-        const history = Model.service(server, {
-          between: (model, requests) => {
-            if (requests === 1) model.remove(0, 8)
-          },
-          wait: () => Effect.flatMap(Prefetching, (ahead) => (ahead && hanging++ < 2 ? Effect.never : Effect.void))
-        })
         const rows = yield* Effect.uninterruptible(ids(history.streamHistory({ pageSize: 10, prefetch: 3 })))
         assert.deepStrictEqual(Model.audit(began, server, rows), Model.flawless)
-        hanging = 0
+        hangAgain()
         const some = ids(Stream.take(history.streamHistory({ pageSize: 10, prefetch: 3 }), 10))
         assert.lengthOf(yield* Effect.uninterruptible(some), 10)
       })

@@ -1,7 +1,7 @@
 /** D-F: statuses, Retry-After and bodies. */
 import * as zlib from "node:zlib"
 import { FaultServer } from "@mix-effect/testing"
-import { type Absent, type Expected, type More, type Row, row, send } from "./faultRow.ts"
+import { type Absent, type Expected, eventStreamHead, type More, type Row, row, send } from "./faultRow.ts"
 
 const empty = FaultServer.json([])
 const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
@@ -436,17 +436,7 @@ const bodies: ReadonlyArray<Row> = [
   row(
     92,
     "an event stream",
-    FaultServer.reply(
-      FaultServer.head({
-        status: 200,
-        headers: [
-          ["Content-Type", "text/event-stream"],
-          ["Transfer-Encoding", "chunked"]
-        ]
-      }),
-      FaultServer.chunk(": hi\n\n"),
-      FaultServer.stall
-    ),
+    FaultServer.reply(eventStreamHead(), FaultServer.chunk(": hi\n\n"), FaultServer.stall),
     unreadable("contentType")
   ),
   row(

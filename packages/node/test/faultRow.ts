@@ -15,6 +15,13 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { MixNode } from "../src/index.ts"
 
+/** The head of a stream of events that goes on and on. */
+export const eventStreamHead = (...more: ReadonlyArray<FaultServer.HeaderLine>): FaultServer.Step =>
+  FaultServer.head({
+    status: 200,
+    headers: [["Content-Type", "text/event-stream"], ...more, ["Transfer-Encoding", "chunked"]]
+  })
+
 /** What is called. `secret` stands in for what must not show, where the call has room for it. */
 export interface Call<R = never> {
   readonly name: string

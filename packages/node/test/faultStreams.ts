@@ -5,7 +5,7 @@ import { FaultServer, MixAgent, MixServer } from "@mix-effect/testing"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { MixNode } from "../src/index.ts"
-import { type Absent, type Call, type Expected, limits, play, type Row, row } from "./faultRow.ts"
+import { type Absent, type Call, type Expected, eventStreamHead, limits, play, type Row, row } from "./faultRow.ts"
 
 const id = SessionId.make("s1")
 
@@ -24,17 +24,7 @@ const events = (count: number): Call<SessionsService> => ({
     )
 })
 
-const opened = (...steps: ReadonlyArray<FaultServer.Step>) =>
-  FaultServer.reply(
-    FaultServer.head({
-      status: 200,
-      headers: [
-        ["Content-Type", "text/event-stream"],
-        ["Transfer-Encoding", "chunked"]
-      ]
-    }),
-    ...steps
-  )
+const opened = (...steps: ReadonlyArray<FaultServer.Step>) => FaultServer.reply(eventStreamHead(), ...steps)
 
 const well = opened(FaultServer.chunk(connected + content), FaultServer.stall)
 
@@ -143,14 +133,7 @@ export const streamRows: ReadonlyArray<Row> = [
     180,
     "the stream is compressed",
     FaultServer.reply(
-      FaultServer.head({
-        status: 200,
-        headers: [
-          ["Content-Type", "text/event-stream"],
-          ["Content-Encoding", "gzip"],
-          ["Transfer-Encoding", "chunked"]
-        ]
-      }),
+      eventStreamHead(["Content-Encoding", "gzip"]),
       FaultServer.chunk(gzipSync(connected + content)),
       FaultServer.stall
     ),

@@ -36,9 +36,24 @@ import type { PermissionRequested, SessionEvent } from "../SessionEvent.ts"
 import type { Connection, Connections, Listener } from "./connection.ts"
 import * as Turn from "./conversation/turn.ts"
 
-export interface Options {
+/**
+ * How to ask.
+ *
+ * @since 0.2.0
+ * @category options
+ */
+export interface AskOptions {
+  /**
+   * How long to wait for the answer, counted from the moment at which no earlier ask of this session is left. When it is
+   * up, the agent's run goes on. Default: 15 minutes.
+   */
   readonly timeout?: Duration.DurationInput | undefined
+  /**
+   * Decides about a permission that a tool asks for, once for each request. A failure denies. Default: deny, and log a
+   * warning.
+   */
   readonly onPermission?: ((request: PermissionRequested) => Effect.Effect<"grant" | "deny">) | undefined
+  /** What an interruption does to the agent's run. `cancel` takes up to 5 seconds. Default: `cancel`. */
   readonly onInterrupt?: "cancel" | "leave" | undefined
 }
 
@@ -131,7 +146,7 @@ export const make = (backend: Backend, connections: Connections) => {
   /** One ask, while no other asks in its session. */
   const turn = (
     request: SendMessageRequest,
-    { onInterrupt = "cancel", onPermission, timeout = "15 minutes" }: Options,
+    { onInterrupt = "cancel", onPermission, timeout = "15 minutes" }: AskOptions,
     tell: Listener["onEvent"],
     session: Session
   ): Effect.Effect<Answer, AskError, Scope.Scope> =>
@@ -302,7 +317,7 @@ export const make = (backend: Backend, connections: Connections) => {
           Effect.forkIn(scope)
         )
         const now = Clock.currentTimeMillis
-        let isJudged = false
+        let isPostRead = false
         /** When to give up looking for the message, and with which error. */
         let giveUp: { readonly error: AskError; readonly at: number } | undefined
         /** The last look read the rows, and the message was not among them. */
@@ -365,8 +380,8 @@ export const make = (backend: Backend, connections: Connections) => {
         )
 
         for (;;) {
-          if (posted !== undefined && !isJudged) {
-            isJudged = true
+          if (posted !== undefined && !isPostRead) {
+            isPostRead = true
             if (Exit.isSuccess(posted)) {
               isAccepted = true
               mustLook = posted.value !== undefined
@@ -391,7 +406,7 @@ export const make = (backend: Backend, connections: Connections) => {
           const wait = mustLook ? 0 : nextLook - (yield* now)
           if (wait > 0) {
             yield* Effect.timeoutOption(
-              until(() => mustLook || (posted !== undefined && !isJudged)),
+              until(() => mustLook || (posted !== undefined && !isPostRead)),
               wait
             )
             continue
@@ -473,7 +488,11 @@ export const make = (backend: Backend, connections: Connections) => {
 
   return {
     /** Asks when no other asks in the session. `tell` is told every event from the send on. */
-    ask: (request: SendMessageRequest, options: Options, tell: Listener["onEvent"]): Effect.Effect<Answer, AskError> =>
+    ask: (
+      request: SendMessageRequest,
+      options: AskOptions,
+      tell: Listener["onEvent"]
+    ): Effect.Effect<Answer, AskError> =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
           const session = sessions.get(request.id) ?? {
