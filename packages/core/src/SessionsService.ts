@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Answer, Answered } from "./Answer.ts"
 import type { SessionId } from "./BackendMessage.ts"
+import type { AskOptions } from "./internal/ask.ts"
 import * as Ask from "./internal/ask.ts"
 import * as Connection from "./internal/connection.ts"
 import { outcomeOf } from "./internal/outcome.ts"
@@ -31,7 +32,7 @@ import type { SendMessageRequest } from "./SendMessageRequest.ts"
 import type { NewSession, Session, SessionExport } from "./Session.ts"
 import type { SessionEvent } from "./SessionEvent.ts"
 
-export type { AskOptions } from "./internal/ask.ts"
+export type { AskOptions }
 
 /**
  * The operations. None needs anything from its caller's environment: what an implementation needs, it took when it was
@@ -69,11 +70,11 @@ export interface Sessions {
    * again. One ask at a time runs in a session; a second one waits. An interruption cancels the agent's run, unless
    * `onInterrupt` is `leave`.
    */
-  readonly ask: (request: SendMessageRequest, options?: Ask.AskOptions) => Effect.Effect<Answer, AskError>
+  readonly ask: (request: SendMessageRequest, options?: AskOptions) => Effect.Effect<Answer, AskError>
   /** The same with the events of the turn as they come; the last element is the answer. */
   readonly askStream: (
     request: SendMessageRequest,
-    options?: Ask.AskOptions
+    options?: AskOptions
   ) => Stream.Stream<SessionEvent | Answered, AskError>
 }
 
@@ -167,7 +168,7 @@ export class SessionsService extends Context.Tag("@mix-effect/core/SessionsServi
       },
       connections
     )
-    const checkAsk = (request: SendMessageRequest, options: Ask.AskOptions = {}) =>
+    const checkAsk = (request: SendMessageRequest, options: AskOptions = {}) =>
       Effect.all([params.checkAsk(request), params.checkAskOptions(options)])
     const service: Sessions = {
       create: (newSession) =>
