@@ -184,8 +184,8 @@ export const fromConfig = (config: RetryConfig = {}): Policy => {
   const listed = (status: number) =>
     statusCodes.some((code) => (/xx$/i.test(code) ? code[0] === String(status)[0] : code === String(status)))
   const wanted = (error: MixError): boolean => {
-    const isOnce = error.operation === "send" || error.operation === "createSession"
-    if (isOnce && !error.isRetryable) return false
+    // What else must happen once no policy repeats: the layers see to that.
+    if (error.operation === "send" && !error.isRetryable) return false
     switch (error._tag) {
       case "ConnectionError":
       case "RequestTimeout":

@@ -8,8 +8,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
-import { Engine, type MixConfig, Services } from "../src/index.ts"
+import { Engine, type MixConfig, RetryPolicy, Services } from "../src/index.ts"
 import { recorder } from "./recorder.ts"
 import { environment } from "./scripted.ts"
 
@@ -261,10 +262,15 @@ describe("what must not happen twice", () => {
 
   it.effect("a session is made, and a run cancelled, once where it may have arrived, and `outcome` says so", () =>
     Effect.gen(function* () {
-      for (const effect of [
+      const effects = [
         (sessions: Sessions) => sessions.create({ title: "T" }),
         (sessions: Sessions) => sessions.cancel({ id })
-      ]) {
+      ]
+      // Whatever the policy says.
+      const policies = [RetryPolicy.standard, RetryPolicy.fromConfig(), Schedule.recurs(3)]
+      for (const [once, policy] of effects.flatMap((once) => policies.map((policy) => [once, policy] as const))) {
+        const effect = (sessions: Sessions) =>
+          RetryPolicy.withRetryPolicy<Effect.Effect<unknown, unknown>>(once(sessions), policy)
         for (const first of [{ code: "ECONNRESET" }, { status: 502, body: "{}" }, { status: 503, body: "{}" }]) {
           const { error, requests } = yield* attempt(effect, first)
           assert.lengthOf(requests, 1)

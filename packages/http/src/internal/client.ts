@@ -67,14 +67,16 @@ export const make = <R>(
     const budget = new Retry.Budget(telemetry.budget)
     const credentials = Object.values(config.headers).map(Redacted.value)
     const scrubCredentials = Scrub.make(credentials)
-    const ownHeaders = Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)] as const)
+    const ownHeaders = Object.fromEntries(
+      Object.entries(config.headers).map(([name, value]) => [name, Redacted.value(value)])
+    )
 
     const run = <A, E extends MixError>(call: Call<A, E>): Effect.Effect<A, GetHistoryError | E> => {
       const { accept = "application/json", body, isOnce = false, isSlow = false, method, operation, service } = call
       const url = config.serverUrl + call.path
       const headersOfCall = {
         accept,
-        ...Object.fromEntries(ownHeaders),
+        ...ownHeaders,
         ...(body !== undefined && { "content-type": "application/json" })
       }
       const request = { method, url, headers: headersOfCall, ...(body !== undefined && { body }) }
