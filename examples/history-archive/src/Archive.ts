@@ -44,7 +44,8 @@ export interface State {
   readonly follow: Option.Option<HistoryCursor>
 }
 
-const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
+/** The time as it is stored. */
+export const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
 
 const later = (time: string, millis: number) => new Date(Date.parse(time) + millis).toISOString()
 
@@ -75,13 +76,14 @@ const sizeOf = (row: object) =>
 
 const batches = <Row extends object>(rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> => {
   const all: Array<Array<Row>> = []
-  let size = Number.POSITIVE_INFINITY
+  let size = 0
   for (const row of rows) {
     const last = all.at(-1)
-    size += sizeOf(row)
+    const own = sizeOf(row)
+    size += own
     if (last === undefined || last.length === maxRows || size > maxCharacters) {
       all.push([row])
-      size = sizeOf(row)
+      size = own
     } else last.push(row)
   }
   return all

@@ -16,7 +16,7 @@ import {
   type StreamHistoryError
 } from "@mix-effect/core"
 import { Chunk, Clock, Duration, Effect, FiberMap, Option, Schedule, Stream } from "effect"
-import type { Archive, Due, Superseded } from "./Archive.ts"
+import { type Archive, type Due, now, type Superseded } from "./Archive.ts"
 import * as Database from "./Database.ts"
 import * as Events from "./Events.ts"
 import type { Progress } from "./Progress.ts"
@@ -191,8 +191,6 @@ export const run = (archive: Archive, progress: Progress, { once, poll, sweep }:
         yield* Effect.forEach(sessions, list, { concurrency, discard: true })
         return sessions.length
       }).pipe(Effect.repeat({ while: (listed) => listed > 0 }), Effect.asVoid, listing.withPermits(1))
-
-    const now = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
 
     /** Learns of sessions that are new, changed or gone. */
     const sweepSessions = sessions.list({ includeSubagents: true }).pipe(

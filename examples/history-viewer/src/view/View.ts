@@ -34,9 +34,11 @@ const counterOf = ({ history, requests }: Model): string =>
 
 /** Whether what happens in the open session is seen as it happens. */
 const linkOf = (opened: Opened | undefined): string => {
-  if (opened === undefined || (typeof opened.link === "object" && "failed" in opened.link)) return ""
-  if (opened.link === "connecting") return "Connecting…"
-  return opened.link.drops === 0 ? "Live" : `Live again after ${plural(opened.link.drops, "drop")}`
+  if (opened === undefined) return ""
+  const { link } = opened
+  if (link === "connecting") return "Connecting…"
+  if ("failed" in link) return ""
+  return link.drops === 0 ? "Live" : `Live again after ${plural(link.drops, "drop")}`
 }
 
 const wasPressed = (button: HTMLElement, isGone: boolean) => isGone && document.activeElement === button
