@@ -30,6 +30,7 @@ const members = {
   "Effect.ignoreLogged": "Effect.ignore",
   "Effect.intoDeferred": "Deferred.into",
   "Effect.zipRight": "Effect.andThen",
+  "Effect.consoleWith": "Console.consoleWith",
   "Effect.tapErrorCause": "Effect.tapCause",
   "Effect.unsafeMakeSemaphore": "Semaphore.makeUnsafe",
   "Effect.Semaphore": "Semaphore.Semaphore",
@@ -74,6 +75,7 @@ const members = {
   "Layer.scopedContext": "Layer.effectContext",
   "Layer.setConfigProvider": "ConfigProvider.layer",
   "Layer.unwrapEffect": "Layer.unwrap",
+  "Layer.unwrapScoped": "Layer.unwrap",
   "Metric.tagged": "Metric.withAttributes",
   "Option.fromNullable": "Option.fromNullishOr",
   "Schema.annotations": "Schema.annotate",
@@ -129,6 +131,8 @@ const texts = [
   [/\._tag ([!=]==) "Right"/g, '._tag $1 "Success"'],
   [/\._tag ([!=]==) "Left"/g, '._tag $1 "Failure"'],
   [/\bEither\b(?= from|\.)/g, "Result"],
+  [/\bonRight: /g, "onSuccess: "],
+  [/\bonLeft: /g, "onFailure: "],
   [/\{ right: /g, "{ success: "],
   [/\{ left: /g, "{ failure: "],
   [/\.right\b/g, ".success"],
@@ -141,8 +145,6 @@ const texts = [
   [/\bEffect\.yieldNow\(\)/g, "Effect.yieldNow"],
   [/\bParseResult\.ParseError\b/g, "Schema.SchemaError"],
   [/\bEffect\.gen\(this, /g, "Effect.gen({ self: this }, "],
-  [/\bEffect\.withClock\((\w+)\)/g, "Effect.provideService(Clock.Clock, $1)"],
-  [/\bEffect\.withClock\(([^()]+), (\w+)\)/g, "Effect.provideService($1, Clock.Clock, $2)"],
   [/\bLogger\.withMinimumLogLevel\(/g, "Effect.provideService(References.MinimumLogLevel, "],
   [/\bLogger\.remove\(Logger\.defaultLogger\)/g, "Logger.layer([])"],
   [/\bLogger\.replace\(Logger\.defaultLogger, (\w+)\)/g, "Logger.layer([$1])"],
@@ -163,34 +165,60 @@ const texts = [
   [/Context\.Tag\((\n?\s*"[^"]+"\s*)\)<([^>]*(?:<[^>]*>)?[^>]*)>\(\)/g, "Context.Service<$2>()($1)"]
 ]
 
-/** Calls whose arguments are put into something: `Schema.Union(A, B)` becomes `Schema.Union([A, B])`. */
-const wrapped = {
-  "Schema.Union": ["Schema.Union([", "])"],
-  "Schema.Tuple": ["Schema.Tuple([", "])"],
-  "Schema.Literal": ["Schema.Literals([", "])"],
-  "Effect.dieMessage": ["Effect.die(new Error(", "))"],
-  "Schema.filter": ["Schema.check(Schema.makeFilter(", "))"]
+/** `self`, where a call names what it is applied to: `Effect.repeatN(self, 2)`, or `Effect.repeatN(2)` in a pipe. */
+const service = (tag) => (args) => {
+  const [value, self] = [...args].reverse()
+  return `Effect.provideService(${self === undefined ? "" : `${self}, `}${tag}, ${value})`
 }
 
-const wrap = (text) => {
+/** Calls that take their arguments in another way: `Schema.Union(A, B)` becomes `Schema.Union([A, B])`. */
+const calls = {
+  "Schema.Union": (args) => `Schema.Union([${args}])`,
+  "Schema.Tuple": (args) => `Schema.Tuple([${args}])`,
+  // One literal stays as it is.
+  "Schema.Literal": (args) => (args.length > 1 ? `Schema.Literals([${args}])` : `Schema.Literal(${args})`),
+  "Schema.filter": (args) => `Schema.check(Schema.makeFilter(${args}))`,
+  "Effect.dieMessage": (args) => `Effect.die(new Error(${args}))`,
+  "Effect.repeatN": ([...args]) => `Effect.repeat(${[...args.slice(0, -1), `{ times: ${args.at(-1)} }`]})`,
+  "Effect.withClock": service("Clock.Clock"),
+  "Effect.withConfigProvider": service("ConfigProvider.ConfigProvider"),
+  "Effect.withConsole": service("Console.Console"),
+  "Effect.withRandom": service("Random.Random"),
+  // Nobody asks for the integer.
+  "Random.fixed": ([values]) => `{ nextDoubleUnsafe: () => ${values.slice(1, -1)}, nextIntUnsafe: () => 0 }`,
+  "ConfigProvider.fromMap": ([map]) => {
+    const [, record] = /^new Map\((?:Object\.entries\(([\s\S]*)\))?\)$/.exec(map) ?? [map, `Object.fromEntries(${map})`]
+    return `ConfigProvider.fromEnvRecord(${record ?? "{}"})`
+  }
+}
+
+/** The arguments of the call whose parenthesis opens before `start`, and where it ends. */
+const argumentsAt = (text, start) => {
+  const args = []
+  let depth = 0
+  let from = start
+  for (let end = start; ; end++) {
+    const char = text[end]
+    if (char === undefined) throw new Error(`unbalanced: ${text.slice(start - 20, start + 80)}`)
+    if ("([{".includes(char)) depth++
+    if (depth === 0 && ",)".includes(char)) {
+      args.push(text.slice(from, end).trim())
+      from = end + 1
+      if (char === ")") return { args: args.filter((arg) => arg !== ""), end: from }
+    }
+    if (")]}".includes(char)) depth--
+  }
+}
+
+const rewriteCalls = (text) => {
   let result = text
-  for (const [name, [open, close]] of Object.entries(wrapped)) {
-    for (let from = result.indexOf(`${name}(`); from >= 0; from = result.indexOf(`${name}(`, from + 1)) {
-      const start = from + name.length + 1
-      let depth = 0
-      let end = start
-      let commas = 0
-      for (; depth >= 0; end++) {
-        const char = result[end]
-        if (char === undefined) throw new Error(`unbalanced: ${result.slice(from, from + 80)}`)
-        if ("([{".includes(char)) depth++
-        else if (")]}".includes(char)) depth--
-        else if (char === "," && depth === 0) commas++
-      }
-      const inside = result.slice(start, end - 1)
-      // One literal stays as it is, and so does what was renamed before.
-      if (inside.startsWith("[") || (name === "Schema.Literal" && commas === 0)) continue
-      result = result.slice(0, from) + open + inside + close + result.slice(end)
+  for (const [name, write] of Object.entries(calls)) {
+    const call = new RegExp(`(?<![\\w.])${escape(name)}\\(`, "g")
+    for (let match = call.exec(result); match !== null; match = call.exec(result)) {
+      const { args, end } = argumentsAt(result, call.lastIndex)
+      // What was renamed before stays.
+      if (name.startsWith("Schema.") && args[0]?.startsWith("[")) continue
+      result = result.slice(0, match.index) + write(args) + result.slice(end)
     }
   }
   return result
@@ -216,12 +244,34 @@ const modulesUsed = [
   "Config",
   "ConfigError",
   "ConfigProvider",
+  "Console",
   "Deferred",
+  "Layer",
   "LogLevel",
+  "Logger",
   "Queue",
+  "Random",
   "References",
   "Semaphore"
 ]
+
+/** What `import { .. } from "effect"` does not give any more, and what it gives instead. */
+const named = { Either: "Result" }
+const moved = { FastCheck: "fast-check", TestClock: "effect/testing/TestClock" }
+
+const mendNames = (text) =>
+  text.replace(/^import (type )?\{([^}]*)\} from "effect"\n/gm, (line, type = "", list) => {
+    const rest = text.replace(line, "")
+    const names = list.split(",").map((name) => name.trim())
+    const kept = names
+      .filter((name) => name !== "" && !Object.hasOwn(moved, name))
+      .map((name) => named[name] ?? name)
+      .filter((name) => !modulesUsed.includes(name) || new RegExp(`(?<![\\w.])${name}\\.`).test(rest))
+    const others = names
+      .filter((name) => Object.hasOwn(moved, name))
+      .map((name) => `import ${type}* as ${name} from "${moved[name]}"\n`)
+    return others.join("") + (kept.length === 0 ? "" : `import ${type}{ ${kept.join(", ")} } from "effect"\n`)
+  })
 
 const mendImports = (text) =>
   modulesUsed.reduce((result, name) => {
@@ -232,10 +282,10 @@ const mendImports = (text) =>
     return isKnown || !uses.test(result.replace(/\/\*[\s\S]*?\*\//g, ""))
       ? result
       : result.replace(/^import /m, `import * as ${name} from "effect/${name}"\nimport `)
-  }, text)
+  }, mendNames(text))
 
 export const rename = (path, text) => {
   const table = path.endsWith("package.json") ? manifest : /\.(ts|md)$/.test(path) ? rules : []
   const result = table.reduce((text, [from, to]) => text.replace(from, to), text)
-  return table === rules ? mendImports(wrap(result)) : result
+  return table === rules ? mendImports(rewriteCalls(result)) : result
 }

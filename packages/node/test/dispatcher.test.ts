@@ -98,7 +98,7 @@ describe("a dispatcher of the user's own", () => {
         .get("http://mix.invalid")
         .intercept({ path: "/api/messages/history" })
         .reply(200, "[]", { headers: { "content-type": "application/json" } })
-      const variables = ConfigProvider.fromMap(new Map([["HTTP_PROXY", "nonsense"]]))
+      const variables = ConfigProvider.fromMap(new Map(Object.entries({ HTTP_PROXY: "nonsense" })))
       const options = { serverUrl: "http://mix.invalid", dispatcher }
       assert.deepStrictEqual(yield* withClient(options, get, variables), [])
       dispatcher.assertNoPendingInterceptors()

@@ -299,7 +299,7 @@ const proxyRefuses = (code: number, serverUrl: string) =>
     refusals = 0
     const proxy = yield* FaultServer.serve(FaultServer.status(code, [["Proxy-Authenticate", "Basic"]]))
     const call = Effect.flatMap(MessagesService, (messages) => messages.getHistory())
-    const env = ConfigProvider.fromMap(new Map([["HTTP_PROXY", new URL(proxy.url).host]]))
+    const env = ConfigProvider.fromMap(new Map(Object.entries({ HTTP_PROXY: new URL(proxy.url).host })))
     return yield* call.pipe(
       Effect.provide(at(serverUrl)),
       Effect.withConfigProvider(env),

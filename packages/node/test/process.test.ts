@@ -153,7 +153,7 @@ it.live("165 Bun's undici cannot dispatch: a ConfigError when the layer is built
       for (const HTTPS_PROXY of ["", "http://proxy.invalid:3128"]) {
         const layer = MixNode.layer({ serverUrl: "https://mix.invalid" })
         const error = await Effect.flip(Effect.provide(MessagesService, layer)).pipe(
-          Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["HTTPS_PROXY", HTTPS_PROXY]]))),
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ HTTPS_PROXY })))),
           Effect.runPromise
         )
         console.log(ConfigError.isConfigError(error), String(error))

@@ -143,7 +143,7 @@ describe("a proxy is used", () => {
         Stream.tap(({ _tag }) => (_tag === "Text" ? Deferred.succeed(seen, undefined) : Effect.void)),
         Stream.runLast,
         Effect.provide(MixNode.layer({ serverUrl: `http://mix.invalid:${new URL(server.url).port}` })),
-        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["HTTP_PROXY", proxy.url]])))
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ HTTP_PROXY: proxy.url }))))
       )
       assert.deepInclude(Option.getOrUndefined(last), { _tag: "Answered" })
       assert.isTrue(proxy.seen.some((target) => target.includes("/stream?sessionId=")))
