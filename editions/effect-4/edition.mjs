@@ -5,7 +5,7 @@
 //   node editions/effect-4/edition.mjs save    writes edits of `tree/` back to `patches/` and `overlay/`
 //   node editions/effect-4/edition.mjs check   fails where a patch does not fit its source any more
 //   node editions/effect-4/edition.mjs count   how many files and lines differ
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -25,6 +25,17 @@ const write = (path, text) => {
   if (existsSync(path) && read(path) === text) return
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, text)
+}
+
+const readIf = (path) => (existsSync(path) ? read(path) : "")
+
+/** Both changes of a text; where they touch the same lines, between `<<<<<<<` and `>>>>>>>`. */
+const merge = (mine, before, theirs) => {
+  const folder = mkdtempSync(join(tmpdir(), "effect-4-"))
+  const files = Object.entries({ mine, before, theirs }).map(([name, text]) => (write(join(folder, name), text), name))
+  const { stdout } = spawnSync("git", ["merge-file", "-p", ...files], { cwd: folder, encoding: "utf8" })
+  rmSync(folder, { recursive: true })
+  return stdout
 }
 
 /** The files of a folder, by their paths in it; none where there is no folder. */
@@ -60,7 +71,7 @@ const format = (folder) => {
   const paths = ["packages", "examples"].filter((path) => existsSync(join(folder, path)))
   execFileSync(process.execPath, [biome, "check", "--write", "--log-level=error", ...paths], {
     cwd: folder,
-    stdio: "inherit"
+    stdio: ["ignore", "ignore", "inherit"]
   })
   rmSync(join(folder, "biome.json"))
 }
@@ -132,37 +143,51 @@ const commands = {
     }
   },
   save: () => {
+    const fresh = makeBase()
+    const made = (folder, path) => readIf(join(madeOf, folder, path))
     const known = filesIn(join(madeOf, "base"))
-    const edited = known.filter(
-      (path) => read(join(madeOf, "base", path)) !== (existsSync(join(tree, path)) ? read(join(tree, path)) : "")
-    )
-    const open = edited.filter((path) => existsSync(join(tree, path)) && read(join(tree, path)).includes("<<<<<<< "))
+    for (const path of known) {
+      // A patch that is not the one `tree/` was made of came with a pull: it holds, and edits are merged into it.
+      if (patched(path, made("base", path)).text === made("tree", path)) continue
+      const text = fresh.has(path) ? patched(path, fresh.get(path)).text : ""
+      const edits = readIf(join(tree, path))
+      const merged = edits === made("tree", path) ? text : merge(edits, made("tree", path), text)
+      if (merged === "") rmSync(join(tree, path), { force: true })
+      else write(join(tree, path), merged)
+      write(join(madeOf, "source", path), readIf(join(root, path)))
+      write(join(madeOf, "base", path), fresh.get(path) ?? "")
+      write(join(madeOf, "tree", path), text)
+    }
+    const edited = known.filter((path) => made("base", path) !== readIf(join(tree, path)))
+    const open = edited.filter((path) => readIf(join(tree, path)).includes("<<<<<<< "))
     if (open.length > 0)
       throw new Error(`Changes are to be made by hand in ${open.join(", ")}: see the lines with <<<<<<<`)
     for (const path of edited)
       if (existsSync(join(tree, path))) write(join(tree, path), rename(path, read(join(tree, path))))
     format(tree)
-    const fresh = makeBase()
     for (const path of known) {
       if (!edited.includes(path)) {
         rmSync(patchOf(path), { force: true })
         continue
       }
       // Where the source changed meanwhile, `tree` tells whether the patch still fits.
-      const isFresh = fresh.has(path) && read(join(root, path)) === read(join(madeOf, "source", path))
-      const base = isFresh ? fresh.get(path) : read(join(madeOf, "base", path))
-      const text = existsSync(join(tree, path)) ? read(join(tree, path)) : ""
+      const isFresh = fresh.has(path) && read(join(root, path)) === made("source", path)
+      const base = isFresh ? fresh.get(path) : made("base", path)
+      const text = readIf(join(tree, path))
       if (text === base) rmSync(patchOf(path), { force: true })
       else
         write(patchOf(path), createTwoFilesPatch(path, path, base, text, "", "", { context: 2 }).replace(/^=+\n/, ""))
     }
+    // Files of overlay/ that a pull brought or changed are not in `tree/` yet.
     const added = filesIn(tree).filter(
       (path) => !known.includes(path) && !/(^|\/)(node_modules|dist|\.vite|\.effect)\/|\.tsbuildinfo$/.test(path)
     )
     for (const path of filesIn(join(edition, "overlay"))) {
-      if (!existsSync(join(tree, path))) rmSync(join(edition, "overlay", path))
+      if (!existsSync(join(tree, path)) && existsSync(join(madeOf, "tree", path)))
+        rmSync(join(edition, "overlay", path))
     }
-    for (const path of added) write(join(edition, "overlay", path), read(join(tree, path)))
+    for (const path of added)
+      if (read(join(tree, path)) !== made("tree", path)) write(join(edition, "overlay", path), read(join(tree, path)))
     rmSync(join(madeOf, "tree"), { recursive: true, force: true })
     for (const path of [...known, ...added].filter((path) => existsSync(join(tree, path))))
       write(join(madeOf, "tree", path), read(join(tree, path)))
