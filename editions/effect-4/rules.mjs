@@ -171,6 +171,10 @@ const service = (tag) => (args) => {
   return `Effect.provideService(${self === undefined ? "" : `${self}, `}${tag}, ${value})`
 }
 
+/** What is wrong, and of which option or variable. */
+const configError = ([path, message]) =>
+  `new Config.ConfigError(new Schema.SchemaError(new SchemaIssue.Pointer(${path}, new SchemaIssue.InvalidValue({ message: ${message} }))))`
+
 /** Calls that take their arguments in another way: `Schema.Union(A, B)` becomes `Schema.Union([A, B])`. */
 const calls = {
   "Schema.Union": (args) => `Schema.Union([${args}])`,
@@ -186,6 +190,12 @@ const calls = {
   "Effect.withRandom": service("Random.Random"),
   // Nobody asks for the integer.
   "Random.fixed": ([values]) => `{ nextDoubleUnsafe: () => ${values.slice(1, -1)}, nextIntUnsafe: () => 0 }`,
+  "ConfigError.InvalidData": configError,
+  "ConfigError.MissingData": configError,
+  "ConfigError.Unsupported": configError,
+  "ConfigError.SourceUnavailable": ([, message, cause]) =>
+    `new Config.ConfigError(new ConfigProvider.SourceError({ message: ${message}, cause: ${cause} }))`,
+  "ConfigError.isConfigError": ([value]) => `(${value} instanceof Config.ConfigError)`,
   "ConfigProvider.fromMap": ([map]) => {
     const [, record] = /^new Map\((?:Object\.entries\(([\s\S]*)\))?\)$/.exec(map) ?? [map, `Object.fromEntries(${map})`]
     return `ConfigProvider.fromEnvRecord(${record ?? "{}"})`
@@ -200,6 +210,7 @@ const argumentsAt = (text, start) => {
   for (let end = start; ; end++) {
     const char = text[end]
     if (char === undefined) throw new Error(`unbalanced: ${text.slice(start - 20, start + 80)}`)
+    if (char === '"') end += /^(\\.|[^"\\\n])*"/.exec(text.slice(end + 1))?.[0].length ?? 0
     if ("([{".includes(char)) depth++
     if (depth === 0 && ",)".includes(char)) {
       args.push(text.slice(from, end).trim())
@@ -252,6 +263,8 @@ const modulesUsed = [
   "Queue",
   "Random",
   "References",
+  "Schema",
+  "SchemaIssue",
   "Semaphore"
 ]
 
@@ -260,7 +273,7 @@ const named = { Either: "Result" }
 const moved = { FastCheck: "fast-check", TestClock: "effect/testing/TestClock" }
 
 const mendNames = (text) =>
-  text.replace(/^import (type )?\{([^}]*)\} from "effect"\n/gm, (line, type = "", list) => {
+  text.replace(/^( \* )?import (type )?\{([^}]*)\} from "effect"\n/gm, (line, margin = "", type = "", list) => {
     const rest = text.replace(line, "")
     const names = list.split(",").map((name) => name.trim())
     const kept = names
@@ -269,8 +282,8 @@ const mendNames = (text) =>
       .filter((name) => !modulesUsed.includes(name) || new RegExp(`(?<![\\w.])${name}\\.`).test(rest))
     const others = names
       .filter((name) => Object.hasOwn(moved, name))
-      .map((name) => `import ${type}* as ${name} from "${moved[name]}"\n`)
-    return others.join("") + (kept.length === 0 ? "" : `import ${type}{ ${kept.join(", ")} } from "effect"\n`)
+      .map((name) => `${margin}import ${type}* as ${name} from "${moved[name]}"\n`)
+    return others.join("") + (kept.length === 0 ? "" : `${margin}import ${type}{ ${kept.join(", ")} } from "effect"\n`)
   })
 
 const mendImports = (text) =>
