@@ -1,15 +1,13 @@
-// Builds every package: `pnpm run build`. Outputs are made anew, since the compiler leaves those of deleted sources behind.
+// Builds the packages of the workspace in the current folder: `npm run build`. Outputs are made anew, since the compiler leaves those of deleted sources behind.
 // What modules call while they load is then annotated as pure, so that bundlers drop what an app does not use.
 import { spawnSync } from "node:child_process"
 import { readdirSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { transformFileSync } from "@babel/core"
 
-const packages = fileURLToPath(new URL("../packages", import.meta.url))
-const outputs = readdirSync(packages).map((name) => join(packages, name, "dist"))
+const outputs = readdirSync("packages").map((name) => join("packages", name, "dist"))
 for (const dist of outputs) rmSync(dist, { recursive: true, force: true })
-const { status } = spawnSync("tsc", ["-b"], { stdio: "inherit", cwd: join(packages, ".."), shell: true })
+const { status } = spawnSync("tsc", ["-b"], { stdio: "inherit", shell: true })
 process.exitCode = status ?? 1
 
 const annotate = (file) => {

@@ -47,7 +47,8 @@ const brokenMaps = ({ folder }: Tarball): ReadonlyArray<string> => {
 }
 
 /** Effect 3 from 3.22 on and not 4, which is another API under the same name; and platform, whose minor versions break. */
-const peers: Record<string, string> = { effect: "^3.22.0", "@effect/platform": "^0.97.0" }
+const hint = "+on-Effect-4-install-the-dist-tag-effect-4"
+const peers: Record<string, string> = { effect: `^3.22.0${hint}`, "@effect/platform": `^0.97.0${hint}` }
 
 const wrongFields = ({ id, manifest }: Tarball): ReadonlyArray<string> => {
   const url = "git+https://github.com/mix-effect/mix-effect.git"

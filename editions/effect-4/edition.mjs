@@ -6,7 +6,8 @@
 //   node editions/effect-4/edition.mjs check   fails where a patch does not fit its source any more
 //   node editions/effect-4/edition.mjs count   how many files and lines differ
 import { execFileSync, spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -32,17 +33,23 @@ const readIf = (path) => (existsSync(path) ? read(path) : "")
 /** Both changes of a text; where they touch the same lines, between `<<<<<<<` and `>>>>>>>`. */
 const merge = (mine, before, theirs) => {
   const folder = mkdtempSync(join(tmpdir(), "effect-4-"))
-  const files = Object.entries({ mine, before, theirs }).map(([name, text]) => (write(join(folder, name), text), name))
+  const files = Object.entries({ mine, before, theirs }).map(([name, text]) => {
+    write(join(folder, name), text)
+    return name
+  })
   const { stdout } = spawnSync("git", ["merge-file", "-p", ...files], { cwd: folder, encoding: "utf8" })
   rmSync(folder, { recursive: true })
   return stdout
 }
 
-/** The files of a folder, by their paths in it; none where there is no folder. */
-const filesIn = (folder) =>
-  !existsSync(folder)
+/** The files of a folder, by their paths in it, without those that tools make; none where there is no folder. */
+const filesIn = (folder, at = "") =>
+  !existsSync(join(folder, at))
     ? []
-    : readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => statSync(join(folder, path)).isFile())
+    : readdirSync(join(folder, at), { withFileTypes: true }).flatMap((entry) => {
+        if (/^(node_modules|dist|\.vite|\.effect)$|\.tsbuildinfo$/.test(entry.name)) return []
+        return entry.isDirectory() ? filesIn(folder, join(at, entry.name)) : [join(at, entry.name)]
+      })
 
 /** The files of the repository that git knows or would add. Only text can be patched, and nothing else is needed. */
 const git = (cwd, ...paths) =>
@@ -71,10 +78,18 @@ const format = (folder) => {
   const paths = ["packages", "examples"].filter((path) => existsSync(join(folder, path)))
   execFileSync(process.execPath, [biome, "check", "--write", "--log-level=error", ...paths], {
     cwd: folder,
-    stdio: ["ignore", "ignore", "inherit"]
+    stdio: "pipe"
   })
   rmSync(join(folder, "biome.json"))
 }
+
+const made = (folder, path) => readIf(join(madeOf, folder, path))
+
+/** All that `tree/` follows from. */
+const inputs = () =>
+  git(root, ...sources, "editions/effect-4", "biome.json")
+    .reduce((hash, path) => hash.update(path).update(read(join(root, path))), createHash("sha256"))
+    .digest("hex")
 
 const patchOf = (path) => join(edition, "patches", `${path}.patch`)
 
@@ -115,6 +130,8 @@ const complain = (base) => {
 
 const commands = {
   tree: () => {
+    const isEdited = () => filesIn(join(madeOf, "tree")).some((path) => readIf(join(tree, path)) !== made("tree", path))
+    if (made("", "inputs") === inputs() && !isEdited()) return
     // Nothing that was edited is lost, and new rules hold for it, too.
     if (existsSync(madeOf)) commands.save()
     const base = makeBase()
@@ -135,7 +152,8 @@ const commands = {
       write(join(tree, path), text)
       write(join(madeOf, "tree", path), text)
     }
-    if (rejects.length > 0) {
+    if (rejects.length === 0) write(join(madeOf, "inputs"), inputs())
+    else {
       for (const reject of rejects) console.error(reject.split("\n")[0])
       throw new Error(
         "Make these changes in tree/ by hand, where lines with <<<<<<< stand, then run `edition.mjs save`"
@@ -144,7 +162,6 @@ const commands = {
   },
   save: () => {
     const fresh = makeBase()
-    const made = (folder, path) => readIf(join(madeOf, folder, path))
     const known = filesIn(join(madeOf, "base"))
     for (const path of known) {
       // A patch that is not the one `tree/` was made of came with a pull: it holds, and edits are merged into it.
@@ -179,9 +196,7 @@ const commands = {
         write(patchOf(path), createTwoFilesPatch(path, path, base, text, "", "", { context: 2 }).replace(/^=+\n/, ""))
     }
     // Files of overlay/ that a pull brought or changed are not in `tree/` yet.
-    const added = filesIn(tree).filter(
-      (path) => !known.includes(path) && !/(^|\/)(node_modules|dist|\.vite|\.effect)\/|\.tsbuildinfo$/.test(path)
-    )
+    const added = filesIn(tree).filter((path) => !known.includes(path))
     for (const path of filesIn(join(edition, "overlay"))) {
       if (!existsSync(join(tree, path)) && existsSync(join(madeOf, "tree", path)))
         rmSync(join(edition, "overlay", path))

@@ -10,7 +10,9 @@ export const sources = [
   "examples/tail",
   "examples/unit-test",
   "docs/errors.md",
+  "LICENSE",
   "scripts/chromium.ts",
+  "scripts/matrix",
   "tsconfig.base.json",
   "tsconfig.check.json",
   "tsconfig.json",
@@ -235,11 +237,28 @@ const rewriteCalls = (text) => {
   return result
 }
 
+/** The editions have versions of their own: 0.2.1 becomes 0.402.1 and 1.2.1 becomes 401.2.1, so `^` of one never accepts another. */
+const version = [
+  /(?<=^## |"version": "|@mix-effect\/\w+@|\bversion = ")(0\.)?([1-9]\d?)(?=\.\d)/gm,
+  (_, zero = "", number) => `${zero}${400 + Number(number)}`
+]
+
 const manifest = [
+  version,
   [/ *"@effect\/platform": "[^"]*",?\n?/g, ""],
-  [/"effect": "\^3[^"]*"/g, '"effect": "^4.1.0"'],
+  [/"\^3[^"+]*\+on-Effect-4-install-the-dist-tag-effect-4"/g, '"^4.1.0+on-Effect-3-install-the-dist-tag-effect-3"'],
   [/"node": ">=20\.19"/g, '"node": ">=22.19"'],
   [/"@effect\/platform-node": "[^"]*"/g, '"@effect/platform-node": "catalog:"']
+]
+
+/** `effect/http` may break in minor versions of Effect. */
+const manifestWithHttp = [...manifest, [/"\^(4[^"]*\+)/g, '"~$1']]
+
+const readme = [
+  [/\beffect@\^3\.22( @effect\/platform@\^0\.97)?/g, "effect@^4.1"],
+  [/@effect-3\b/g, "@effect-4"],
+  [/`@effect\/platform`/g, "`effect/http`"],
+  [/Effect 3, 3\.22 or newer\. Effect 4 (.*)`effect-4`/g, "Effect 4, 4.1 or newer. Effect 3 $1`effect-3`"]
 ]
 
 const rules = [
@@ -297,8 +316,15 @@ const mendImports = (text) =>
       : result.replace(/^import /m, `import * as ${name} from "effect/${name}"\nimport `)
   }, mendNames(text))
 
+const tableOf = (path) => {
+  if (/^packages\/(http|testing)\/package\.json$/.test(path)) return manifestWithHttp
+  if (path.endsWith("package.json")) return manifest
+  if (/\/(CHANGELOG\.md|internal\/version\.ts)$/.test(path)) return [version]
+  if (/^packages\/\w+\/README\.md$/.test(path)) return [...readme, ...rules]
+  return /\.(ts|md)$/.test(path) ? rules : []
+}
+
 export const rename = (path, text) => {
-  const table = path.endsWith("package.json") ? manifest : /\.(ts|md)$/.test(path) ? rules : []
-  const result = table.reduce((text, [from, to]) => text.replace(from, to), text)
-  return table === rules ? mendImports(rewriteCalls(result)) : result
+  const result = tableOf(path).reduce((text, [from, to]) => text.replace(from, to), text)
+  return /\.(ts|md)$/.test(path) ? mendImports(rewriteCalls(result)) : result
 }
