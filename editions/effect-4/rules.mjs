@@ -11,7 +11,9 @@ export const sources = [
   "examples/unit-test",
   "docs/errors.md",
   "LICENSE",
+  "scripts/bundle.ts",
   "scripts/chromium.ts",
+  "scripts/example.ts",
   "scripts/matrix",
   "tsconfig.base.json",
   "tsconfig.check.json",
@@ -47,7 +49,6 @@ const members = {
   "Either.map": "Result.map",
   "Either.getOrThrow": "Result.getOrThrow",
   "Fiber.RuntimeFiber": "Fiber.Fiber",
-  "Fiber.poll": "Fiber.poll",
   "Cause.failureOption": "Cause.findErrorOption",
   "Cause.isInterruptedOnly": "Cause.hasInterruptsOnly",
   "Cause.isDie": "Cause.hasDies",
@@ -80,6 +81,12 @@ const members = {
   "Layer.unwrapScoped": "Layer.unwrap",
   "Metric.tagged": "Metric.withAttributes",
   "Option.fromNullable": "Option.fromNullishOr",
+  "Logger.logfmtLogger": "Logger.formatLogFmt",
+  "NodeHttpClient.layer": "NodeHttpClient.layerNodeHttp",
+  "Effect.runtime": "Effect.context",
+  "Runtime.runPromise": "Effect.runPromiseWith",
+  "Schedule.tapInput": "Schedule.tap",
+  "Schedule.tapOutput": "Schedule.tap",
   "Schema.annotations": "Schema.annotate",
   "Schema.encodedSchema": "Schema.toEncoded",
   "Schema.typeSchema": "Schema.toType",
@@ -133,6 +140,7 @@ const texts = [
   [/\._tag ([!=]==) "Right"/g, '._tag $1 "Success"'],
   [/\._tag ([!=]==) "Left"/g, '._tag $1 "Failure"'],
   [/\bEither\b(?= from|\.)/g, "Result"],
+  [/\bOption\.isNone\(yield\* Fiber\.poll\((\w+)\)\)/g, "$1.pollUnsafe() === undefined"],
   [/\bonRight: /g, "onSuccess: "],
   [/\bonLeft: /g, "onFailure: "],
   [/\{ right: /g, "{ success: "],
@@ -279,8 +287,10 @@ const modulesUsed = [
   "Layer",
   "LogLevel",
   "Logger",
+  "Option",
   "Queue",
   "Random",
+  "Runtime",
   "References",
   "Schema",
   "SchemaIssue",
@@ -292,7 +302,7 @@ const named = { Either: "Result" }
 const moved = { FastCheck: "fast-check", TestClock: "effect/testing/TestClock" }
 
 const mendNames = (text) =>
-  text.replace(/^( \* )?import (type )?\{([^}]*)\} from "effect"\n/gm, (line, margin = "", type = "", list) => {
+  text.replace(/^([ *]*)import (type )?\{([^}]*)\} from "effect"\n/gm, (line, margin, type = "", list) => {
     const rest = text.replace(line, "")
     const names = list.split(",").map((name) => name.trim())
     const kept = names
@@ -310,7 +320,7 @@ const mendImports = (text) =>
     const line = new RegExp(`^import (type )?\\* as ${name} from "effect/${name}"\n`, "m")
     const uses = new RegExp(`(?<![\\w.])${name}\\.`)
     if (line.test(result)) return uses.test(result.replace(line, "")) ? result : result.replace(line, "")
-    const isKnown = new RegExp(`^import [^"]*\\b${name}\\b[^"]*"`, "m").test(result)
+    const isKnown = new RegExp(`^ *import [^"]*\\b${name}\\b[^"]*"`, "m").test(result)
     return isKnown || !uses.test(result.replace(/\/\*[\s\S]*?\*\//g, ""))
       ? result
       : result.replace(/^import /m, `import * as ${name} from "effect/${name}"\nimport `)

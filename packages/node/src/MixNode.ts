@@ -46,7 +46,7 @@ const readVariable: Proxy.Read = (name) => {
       Config.map(Option.getOrElse(() => ""))
     )
   return MixConfig.read(
-    Config.zipWith(value(name.toLowerCase()), value(name), (lower, upper) => (lower === "" ? upper : lower))
+    Config.map(Config.all([value(name.toLowerCase()), value(name)]), ([lower, upper]) => (lower === "" ? upper : lower))
   )
 }
 

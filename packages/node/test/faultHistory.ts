@@ -10,6 +10,7 @@ import {
   type Absent,
   type Call,
   type Expected,
+  failureOf,
   fieldOf,
   type Observed,
   type Row,
@@ -92,11 +93,7 @@ const survivors = (ids: ReadonlyArray<string>): Expected => ({
 
 const cursored = (expected: Expected): Expected => ({
   ...expected,
-  also: [
-    "the error has the cursor to resume from",
-    ({ exit }) =>
-      Exit.isFailure(exit) && exit.cause._tag === "Fail" && fieldOf(exit.cause.error, "cursor") !== undefined
-  ]
+  also: ["the error has the cursor to resume from", (observed) => fieldOf(failureOf(observed), "cursor") !== undefined]
 })
 
 const by5 = { call: streamHistory({ pageSize: 5 }) }
@@ -399,11 +396,7 @@ const found: ReadonlyArray<Row> = [
     history(5, { instead: () => FaultServer.json({}, { status: 404 }) }),
     {
       tag: "NotFound",
-      also: [
-        "no cursor",
-        ({ exit }) =>
-          Exit.isFailure(exit) && exit.cause._tag === "Fail" && fieldOf(exit.cause.error, "cursor") === undefined
-      ]
+      also: ["no cursor", (observed) => fieldOf(failureOf(observed), "cursor") === undefined]
     },
     by5
   ),

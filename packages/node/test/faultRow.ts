@@ -2,14 +2,17 @@
  * One row of the fault table: bad input or a fault, and the right answer to it. Rows are plain values and need no test
  * runner: tests run them one by one, and a script can print them.
  */
+import { inspect } from "node:util"
 import { MessagesService, type MixError, type Service, SessionId, type SessionsService } from "@mix-effect/core"
 import type { MixConfig } from "@mix-effect/http"
 import { FaultServer } from "@mix-effect/testing"
+import * as Cause from "effect/Cause"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -237,6 +240,15 @@ export const answerOf = ({ also, fields = {}, interrupted, requests, says, tag, 
     ...(requests === undefined ? [] : [`after ${requests} ${requests === 1 ? "request" : "requests"}`]),
     ...(also === undefined ? [] : [`- ${also[0]}`])
   ].join(" ")
+}
+
+/** The error that a row ends with. */
+export const failureOf = ({ exit }: Observed): unknown => {
+  if (Exit.isSuccess(exit)) throw new Error(`it succeeded: ${inspect(exit.value)}`)
+  return Option.getOrThrowWith(
+    Cause.failureOption(exit.cause),
+    () => new Error(`not an error: ${Cause.pretty(exit.cause)}`)
+  )
 }
 
 /** A field of an error as the table writes it. */

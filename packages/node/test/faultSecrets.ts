@@ -3,7 +3,7 @@ import { FaultServer } from "@mix-effect/testing"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { type Expected, type Observed, type Row, row, send } from "./faultRow.ts"
+import { type Expected, failureOf, type Observed, type Row, row, send } from "./faultRow.ts"
 
 const token = "tok_Live-9f8e7d6c5b4a39281706"
 const password = "hunter2-correct-horse"
@@ -82,12 +82,14 @@ const lines: ReadonlyArray<Row> = [400, 401, 404, 429, 500, 418].map((status) =>
       "UnexpectedStatus",
     also: [
       "the message is one printable line",
-      ({ exit }) =>
-        Exit.isFailure(exit) &&
-        Cause.isFailType(exit.cause) &&
-        exit.cause.error instanceof Error &&
-        exit.cause.error.message.length < 300 &&
-        !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u.test(exit.cause.error.message)
+      (observed) => {
+        const error = failureOf(observed)
+        return (
+          error instanceof Error &&
+          error.message.length < 300 &&
+          !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u.test(error.message)
+        )
+      }
     ]
   })
 )

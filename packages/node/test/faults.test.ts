@@ -1,21 +1,14 @@
-import * as util from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import { fieldOf, type Observed, type Row } from "./faultRow.ts"
+import { failureOf, fieldOf, type Observed, type Row } from "./faultRow.ts"
 import { absent, rows } from "./faultTable.ts"
 
 /** The public tags; a bad option is no `MixError`. */
 const tagOf = (error: unknown): unknown =>
   ConfigError.isConfigError(error) ? "ConfigError" : (error as { _tag?: unknown })._tag
-
-const failureOf = (exit: Exit.Exit<unknown, unknown>) =>
-  Exit.isFailure(exit)
-    ? Option.getOrElse(Cause.failureOption(exit.cause), () => assert.fail(`not an error: ${Cause.pretty(exit.cause)}`))
-    : assert.fail(`it succeeded: ${util.inspect(exit.value)}`)
 
 const check = ({ expected }: Row, observed: Observed): void => {
   const { also, fields = {}, interrupted, requests, says, tag, targets, value } = expected
@@ -25,7 +18,7 @@ const check = ({ expected }: Row, observed: Observed): void => {
     if (Exit.isFailure(observed.exit)) assert.fail(Cause.pretty(observed.exit.cause))
     else if (value !== undefined) assert.deepStrictEqual(observed.exit.value, value)
   } else {
-    const error = failureOf(observed.exit)
+    const error = failureOf(observed)
     assert.strictEqual(tagOf(error), tag, String(error))
     const found = Object.fromEntries(Object.keys(fields).map((key) => [key, fieldOf(error, key)]))
     assert.deepStrictEqual(found, { ...fields }, String(error))

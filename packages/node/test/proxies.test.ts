@@ -400,7 +400,7 @@ describe("a proxy that cannot be used", () => {
           const proxy = yield* FaultServer.serve([html, own, html])
           const through = (serverUrl: string) =>
             Effect.flip(withClient({ HTTP_PROXY: proxy.url }, { serverUrl }, once)).pipe(
-              Effect.tap((error) => assert.strictEqual(error._tag, tag)),
+              Effect.tap((error) => Effect.sync(() => assert.strictEqual(error._tag, tag))),
               Effect.map(String)
             )
           const hint = `it may be the answer of the proxy ${new URL(proxy.url).host} (HTTP_PROXY)`

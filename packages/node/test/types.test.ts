@@ -2,7 +2,6 @@
 import { describe, expectTypeOf, it } from "@effect/vitest"
 import { type BackendMessage, MessagesService, type SessionsService, type StreamHistoryError } from "@mix-effect/core"
 import type { MixConfig } from "@mix-effect/http"
-import * as Chunk from "effect/Chunk"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
@@ -27,7 +26,7 @@ describe("types", () => {
     const program = () =>
       Stream.unwrap(Effect.map(MessagesService, (messages) => messages.streamHistory())).pipe(
         Stream.runCollect,
-        Effect.map(Chunk.toReadonlyArray),
+        Effect.map((rows): ReadonlyArray<BackendMessage> => [...rows]),
         Effect.provide(MixNode.layer())
       )
     expectTypeOf(program).returns.toEqualTypeOf<
