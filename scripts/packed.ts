@@ -1,13 +1,26 @@
-// Looks through the packages as they are published, and uses them as strangers do: `npm run build && npm run check:packed`.
-// publint and Are The Types Wrong check the manifests and the types. Neither knows which files belong into a tarball, where
-// source maps lead, which Effect is served, or what a module costs that is loaded and not used: that is checked here.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+// Looks through the packages of both editions as they are published, and uses them as strangers do: `npm run check:packed`, after
+// builds. publint and Are The Types Wrong check the manifests and the types. Neither knows which files belong into a tarball,
+// where source maps lead, or what a module costs that is loaded and not used: that is checked here.
+import { execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import terser from "@rollup/plugin-terser"
 import { rollup } from "rollup"
 import { matrix } from "./matrix.ts"
-import { pack, readJson, root, run, type Tarball } from "./tarballs.ts"
+import { type Edition, editions, isEdition, pack, readJson, root, run } from "./tarballs.ts"
+
+/** A tarball, and the folder with what is in it. */
+const unpack = (edition: Edition, file: string) => {
+  const id = /mix-effect-([a-z]+)-/.exec(basename(file))?.[1] ?? ""
+  const folder = join(dirname(file), id)
+  mkdirSync(folder)
+  execFileSync("tar", ["-xzf", file, "--strip-components=1"], { cwd: folder })
+  const manifest: Readonly<Record<string, unknown>> = readJson(folder, "package.json")
+  return { id, file, folder, manifest, workspace: editions[edition] }
+}
+
+type Tarball = ReturnType<typeof unpack>
 
 const filesBelow = (folder: string): ReadonlySet<string> =>
   new Set(
@@ -17,9 +30,9 @@ const filesBelow = (folder: string): ReadonlySet<string> =>
   )
 
 /** The files of a package follow from its sources. */
-const wrongFiles = ({ folder, id }: Tarball): ReadonlyArray<string> => {
+const wrongFiles = ({ folder, id, workspace }: Tarball): ReadonlyArray<string> => {
   const outputs = [".js", ".js.map", ".d.ts", ".d.ts.map"]
-  const sources = [...filesBelow(join(root, "packages", id, "src"))]
+  const sources = [...filesBelow(join(workspace, "packages", id, "src"))]
   const expected = new Set([
     ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
     ...sources.map((source) => `src/${source}`),
@@ -46,14 +59,10 @@ const brokenMaps = ({ folder }: Tarball): ReadonlyArray<string> => {
   })
 }
 
-/** Effect 3 from 3.22 on and not 4, which is another API under the same name; and platform, whose minor versions break. */
-const hint = "+on-Effect-4-install-the-dist-tag-effect-4"
-const peers: Record<string, string> = { effect: `^3.22.0${hint}`, "@effect/platform": `^0.97.0${hint}` }
-
-const wrongFields = ({ id, manifest }: Tarball): ReadonlyArray<string> => {
+const wrongFields = ({ id, manifest, workspace }: Tarball): ReadonlyArray<string> => {
   const url = "git+https://github.com/mix-effect/mix-effect.git"
   const expected = {
-    ...{ license: "MIT", type: "module", sideEffects: false, engines: readJson(root, "package.json").engines },
+    ...{ license: "MIT", type: "module", sideEffects: false, engines: readJson(workspace, "package.json").engines },
     publishConfig: { access: "public", provenance: true },
     repository: { type: "git", url, directory: `packages/${id}` }
   }
@@ -64,9 +73,6 @@ const wrongFields = ({ id, manifest }: Tarball): ReadonlyArray<string> => {
     ...Object.entries(expected)
       .filter(([name, value]) => JSON.stringify(manifest[name]) !== JSON.stringify(value))
       .map(([name, value]) => `package.json: ${name} should be ${JSON.stringify(value)}`),
-    ...Object.entries({ effect: "", ...manifest.peerDependencies })
-      .filter(([name, range]) => peers[name] !== range)
-      .map(([name, range]) => `package.json: peer ${name} ${range} should be ${peers[name]}`),
     ...missing.map((name) => `package.json: no ${name}`),
     ...foreign.map((word) => `package.json: ${word} means nothing outside the workspace`)
   ]
@@ -110,10 +116,12 @@ const check = async (tarball: Tarball): Promise<ReadonlyArray<string>> => {
 // Outside the workspace, so that nothing is found in it by chance.
 const folder = mkdtempSync(join(tmpdir(), "mix-effect-"))
 try {
-  const tarballs = await pack(folder)
+  const names = Object.keys(editions).filter(isEdition)
+  const packed = await Promise.all(names.map((edition) => pack(edition, join(folder, edition))))
+  const tarballs = names.flatMap((edition, index) => packed[index]?.map((file) => unpack(edition, file)) ?? [])
   const problems = (await Promise.all(tarballs.map(check))).flat()
   console.log(`${tarballs.length} packages, their files, maps, manifests and types: ${problems.length} problems`)
-  for (const problem of problems.concat(await matrix(folder, tarballs))) {
+  for (const problem of problems.concat(await matrix(folder))) {
     console.error(problem)
     process.exitCode = 1
   }

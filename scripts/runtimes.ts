@@ -7,7 +7,7 @@ import { FaultServer, MixServer } from "@mix-effect/testing"
 import { Console, Effect } from "effect"
 import { bundle } from "./bundle.ts"
 import { type Answer, servers, type Urls } from "./runtimes/program.ts"
-import { root, run } from "./tarballs.ts"
+import { nodes, root, run } from "./tarballs.ts"
 
 /** In the workspace, so that `undici` is found. */
 const folder = join(root, "node_modules/.cache/runtimes")
@@ -50,10 +50,7 @@ const deno = (name: string, allowed: string): Runtime => ({
 })
 
 const runtimes: ReadonlyArray<Runtime> = [
-  node("20.20.2"),
-  node("22.23.3"),
-  node("24.21.0"),
-  node("26.10.0"),
+  ...nodes.map(node),
   { name: "Bun 1.4", layers: every, start: (urls) => npx("bun@1.4.5", "process.mjs", urls) },
   deno("Deno 2.9", "-A"),
   deno("Deno 2.9, `--allow-net` only", "--allow-net"),

@@ -6,7 +6,7 @@ import * as HistoryCursor from "@mix-effect/core/HistoryCursor"
 import { MessagesHttp, RetryPolicy } from "@mix-effect/http"
 import { MixNode } from "@mix-effect/node"
 import { MessagesTest, MixServer } from "@mix-effect/testing"
-import { type ConfigError, Console, Effect, Layer, Schema, Stream } from "effect"
+import { Console, Effect, Layer, Schema, Stream } from "effect"
 
 const message: BackendMessage = {
   id: MessageId.make("m1"),
@@ -20,15 +20,16 @@ const saved = Schema.encode(Schema.parseJson(HistoryCursor.HistoryCursor))
 /** Reads the history by pages, keeping the place, and counts it. */
 const count: Effect.Effect<number, MixError, MessagesService> = Effect.gen(function* () {
   const messages = yield* MessagesService
-  return yield* messages.streamHistoryPages({ pageSize: 100 }).pipe(
+  const pages = yield* messages.streamHistoryPages({ pageSize: 100 }).pipe(
     Stream.tap(({ cursor }) => Effect.orDie(saved(cursor))),
-    Stream.runFold(0, (sum, page) => sum + page.messages.length)
+    Stream.runCollect
   )
+  return Array.from(pages).flatMap((page) => page.messages).length
 })
 
 const program = Effect.gen(function* () {
   const { url: serverUrl } = yield* MixServer.serve({ seed: { sessions: 3, messages: 250 } })
-  const layers: ReadonlyArray<Layer.Layer<MessagesService, ConfigError.ConfigError>> = [
+  const layers: ReadonlyArray<Layer.Layer<MessagesService, unknown>> = [
     MixNode.layer({ serverUrl }),
     MixBrowser.layer({ serverUrl }),
     Layer.provide(MessagesHttp.layer({ serverUrl }), [FetchHttpClient.layer, RetryPolicy.layer(RetryPolicy.none)]),
