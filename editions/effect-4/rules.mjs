@@ -80,6 +80,7 @@ const members = {
   "Layer.unwrapEffect": "Layer.unwrap",
   "Layer.unwrapScoped": "Layer.unwrap",
   "Metric.tagged": "Metric.withAttributes",
+  "Option.flatMapNullable": "Option.flatMapNullishOr",
   "Option.fromNullable": "Option.fromNullishOr",
   "Logger.logfmtLogger": "Logger.formatLogFmt",
   "NodeHttpClient.layer": "NodeHttpClient.layerNodeHttp",

@@ -9,7 +9,7 @@ const MessagesLive = MixNode.layerConfig({
   deadline: Config.duration("MIX_DEADLINE").pipe(Config.withDefault("20 seconds"))
 })
 
-/** `LOG_LEVEL=debug` shows more, `LOG_FORMAT=json` suits a machine. */
+/** `LOG_LEVEL=Debug` shows more, `LOG_FORMAT=json` suits a machine. */
 export const LoggingLive = Layer.unwrapEffect(
   Effect.gen(function* () {
     const level = yield* Config.logLevel("LOG_LEVEL").pipe(Config.withDefault(LogLevel.Info))

@@ -1,6 +1,6 @@
 /** Sends a message and waits for the agent's reply, whether the server gives it at once or later. */
 import { MessagesService, type SessionId } from "@mix-effect/core"
-import { Array, Data, Effect, Option, Schedule, Stream } from "effect"
+import { Array, Data, Effect, Option, Schedule } from "effect"
 
 /** The message was taken, and five minutes later there was no reply yet. */
 export class NoReply extends Data.TaggedError("NoReply")<{ readonly id: SessionId }> {}
@@ -17,15 +17,17 @@ export const ask = Effect.fn("ask")(function* (id: SessionId, text: string) {
   )
 
   /** A reply is there while it is still being written: it is whole when it reads the same twice. */
-  const reply = Stream.repeatEffectWithSchedule(lately, Schedule.spaced("2 seconds")).pipe(
-    Stream.zipWithPrevious,
-    Stream.filterMap(([previous, now]) =>
-      Option.filter(now, (text) => Option.contains(Option.flatten(previous), text))
-    ),
-    Stream.runHead,
-    Effect.flatten,
-    Effect.timeout("5 minutes"),
-    Effect.catchTag("NoSuchElementException", "TimeoutException", () => new NoReply({ id }))
+  const reply = Effect.gen(function* () {
+    let previous = Option.none<string>()
+    for (;;) {
+      const now = yield* lately
+      if (Option.isSome(now) && Option.contains(previous, now.value)) return now.value
+      previous = now
+      yield* Effect.sleep("2 seconds")
+    }
+  }).pipe(
+    Effect.timeoutOption("5 minutes"),
+    Effect.flatMap(Option.match({ onNone: () => Effect.fail(new NoReply({ id })), onSome: Effect.succeed }))
   )
 
   return yield* messages.send({ id, text }).pipe(
