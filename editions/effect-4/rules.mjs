@@ -37,6 +37,7 @@ const members = {
   "Effect.consoleWith": "Console.consoleWith",
   "Effect.tapErrorCause": "Effect.tapCause",
   "Effect.unsafeMakeSemaphore": "Semaphore.makeUnsafe",
+  "Effect.withFiberRuntime": "Effect.withFiber",
   "Effect.Semaphore": "Semaphore.Semaphore",
   "Arr.isNonEmptyReadonlyArray": "Arr.isReadonlyArrayNonEmpty",
   "Metric.incrementBy": "Metric.update",
@@ -132,6 +133,17 @@ const texts = [
   [/\bimport \* as Either from/g, "import * as Result from"],
   [/\bimport type \* as Either from/g, "import type * as Result from"],
   [/\.unsafeCurrentTimeNanos\(\)/g, ".monotonicTimeNanosUnsafe()"],
+  [/\bunsafeCurrentTimeMillis\b/g, "currentTimeMillisUnsafe"],
+  [/\.unsafeInterruptAsFork\((?:\w+\.id\(\)|FiberId\.none)\)/g, ".interruptUnsafe()"],
+  [/\bfiber\.currentTracer\b/g, "fiber.getRef(Tracer.Tracer)"],
+  [/\bfiber\.getFiberRef\(FiberRef\.currentTracerEnabled\)/g, "fiber.getRef(References.TracerEnabled)"],
+  [/\bfiber\.getFiberRef\(FiberRef\.currentMinimumLogLevel\)/g, "fiber.getRef(References.MinimumLogLevel)"],
+  [
+    /\bEffect\.withUnhandledErrorLogLevel\(Option\.none\(\)\)/g,
+    "Effect.provideService(References.UnhandledLogLevel, undefined)"
+  ],
+  [/\bDefaultServices\.liveServices\b/g, "Context.empty()"],
+  [/\bunsafeMap\b/g, "mapUnsafe"],
   [/\bMetric\.increment\((\w+)\)/g, "Metric.update($1, 1)"],
   [/\b(\w+)\.unsafeOffer\(/g, "Queue.offerUnsafe($1, "],
   [/\b(Effect|Stream|Layer)\.\1\.(Error|Success)<(?=[^<>]*(?:<[^<>]*>)*[^<>]*>)/g, "$1.$2<"],
@@ -284,58 +296,12 @@ const modulesUsed = [
   "ConfigError",
   "ConfigProvider",
   "Console",
+  "DefaultServices",
   "Deferred",
+  "FiberId",
+  "FiberRef",
   "Layer",
   "LogLevel",
   "Logger",
   "Option",
-  "Queue",
-  "Random",
-  "Runtime",
-  "References",
-  "Schema",
-  "SchemaIssue",
-  "Semaphore"
-]
-
-/** What `import { .. } from "effect"` does not give any more, and what it gives instead. */
-const named = { Either: "Result" }
-const moved = { FastCheck: "fast-check", TestClock: "effect/testing/TestClock" }
-
-const mendNames = (text) =>
-  text.replace(/^([ *]*)import (type )?\{([^}]*)\} from "effect"\n/gm, (line, margin, type = "", list) => {
-    const rest = text.replace(line, "")
-    const names = list.split(",").map((name) => name.trim())
-    const kept = names
-      .filter((name) => name !== "" && !Object.hasOwn(moved, name))
-      .map((name) => named[name] ?? name)
-      .filter((name) => !modulesUsed.includes(name) || new RegExp(`(?<![\\w.])${name}\\.`).test(rest))
-    const others = names
-      .filter((name) => Object.hasOwn(moved, name))
-      .map((name) => `${margin}import ${type}* as ${name} from "${moved[name]}"\n`)
-    return others.join("") + (kept.length === 0 ? "" : `${margin}import ${type}{ ${kept.join(", ")} } from "effect"\n`)
-  })
-
-const mendImports = (text) =>
-  modulesUsed.reduce((result, name) => {
-    const line = new RegExp(`^import (type )?\\* as ${name} from "effect/${name}"\n`, "m")
-    const uses = new RegExp(`(?<![\\w.])${name}\\.`)
-    if (line.test(result)) return uses.test(result.replace(line, "")) ? result : result.replace(line, "")
-    const isKnown = new RegExp(`^ *import [^"]*\\b${name}\\b[^"]*"`, "m").test(result)
-    return isKnown || !uses.test(result.replace(/\/\*[\s\S]*?\*\//g, ""))
-      ? result
-      : result.replace(/^import /m, `import * as ${name} from "effect/${name}"\nimport `)
-  }, mendNames(text))
-
-const tableOf = (path) => {
-  if (/^packages\/(http|testing)\/package\.json$/.test(path)) return manifestWithHttp
-  if (path.endsWith("package.json")) return manifest
-  if (/\/(CHANGELOG\.md|internal\/version\.ts)$/.test(path)) return [version]
-  if (/^packages\/\w+\/README\.md$/.test(path)) return [...readme, ...rules]
-  return /\.(ts|md)$/.test(path) ? rules : []
-}
-
-export const rename = (path, text) => {
-  const result = tableOf(path).reduce((text, [from, to]) => text.replace(from, to), text)
-  return /\.(ts|md)$/.test(path) ? mendImports(rewriteCalls(result)) : result
-}
+  "ParseResult",

@@ -121,8 +121,10 @@ const parseLimit = (input: Duration.DurationInput): Either.Either<Duration.Durat
     }
   })
 
-const checkDuration = (name: string, input: Duration.DurationInput | undefined, fallback: Duration.DurationInput) =>
-  Effect.mapError(parseLimit(input ?? fallback), (message) => invalid(name, message))
+const checkDuration = (name: string, input: Duration.DurationInput | undefined, fallback: Duration.DurationInput) => {
+  const limit = parseLimit(input ?? fallback)
+  return Either.isRight(limit) ? Effect.succeed(limit.right) : Effect.fail(invalid(name, limit.left))
+}
 
 /** Headers that the engine writes itself, or that say how the body is framed. */
 const forbidden = new Set([

@@ -203,13 +203,11 @@ export const fromConfig = (config: RetryConfig = {}): Policy => {
         return false
     }
   }
-  const delays: Schedule.Schedule<unknown> =
-    curve === "exponential"
-      ? Schedule.exponential(initialInterval, exponent)
-      : Schedule.forever.pipe(Schedule.addDelay((n) => Duration.times(initialInterval, n ** exponent)))
-  return delays.pipe(
-    Schedule.modifyDelayEffect((_, delay) =>
-      Effect.map(Random.next, (random) => Duration.min(Duration.sum(delay, Duration.seconds(random)), maxInterval))
+  const delayOf = (n: number) =>
+    Duration.times(initialInterval, curve === "exponential" ? exponent ** n : n ** exponent)
+  return Schedule.forever.pipe(
+    Schedule.modifyDelayEffect((n) =>
+      Effect.map(Random.next, (random) => Duration.min(Duration.sum(delayOf(n), Duration.seconds(random)), maxInterval))
     ),
     Schedule.upTo(maxElapsedTime),
     Schedule.whileInput(wanted)

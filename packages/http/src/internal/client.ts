@@ -1,6 +1,5 @@
 /** One way to ask a Mix server: limits, retries, the layer's budget, spans and metrics, and no secret in what fails. */
 
-import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
 import { type GetHistoryError, type MixError, type Operation, Prefetching, RequestTimeout } from "@mix-effect/core"
 import type * as ConfigError from "effect/ConfigError"
 import * as Duration from "effect/Duration"
@@ -13,6 +12,7 @@ import * as RetryPolicy from "../RetryPolicy.ts"
 import type { Reading } from "./reply.ts"
 import * as Retry from "./retry.ts"
 import * as Scrub from "./scrub.ts"
+import * as Span from "./span.ts"
 import * as Telemetry from "./telemetry.ts"
 import { timeLimit } from "./timeLimit.ts"
 import * as Transport from "./transport.ts"
@@ -93,7 +93,7 @@ export const make = <R>(
           const limit = whole ? config.requestTimeout : remaining
           const headers =
             config.tracePropagation && span !== undefined
-              ? { ...request.headers, ...HttpTraceContext.toHeaders(span) }
+              ? { ...request.headers, ...Span.toHeaders(span) }
               : request.headers
           const errorBodyLimit = () =>
             Duration.min(maxErrorBody, Duration.unsafeDivide(Duration.subtract(limit, elapsed()), 2))

@@ -136,7 +136,7 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
     more: Partial<Mismatch.Mismatch> & { error?: ServerMessage } = {}
   ) => Effect.fail(new ResponseDecodeError({ operation, status, reason, ...more }))
   if (status === 204) {
-    return Effect.zipRight(Effect.ignore(briefly(reply.body(0))), Effect.orDie(decode(undefined, scrub)))
+    return Effect.map(Effect.ignore(briefly(reply.body(0))), () => Either.getOrThrow(decode(undefined, scrub)))
   }
   const kind = kindOf(reply.header("content-type"))
   if (kind !== "json" && kind !== "none") return foreign(reply, expected, kind, "application/json in UTF-8")

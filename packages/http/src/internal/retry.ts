@@ -50,44 +50,53 @@ export const run = <A, E extends MixError>(options: {
     const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
     const remaining = () => Duration.subtract(limit, elapsed())
 
-    const retry = (failure: E, number: number, state: unknown): Effect.Effect<A, E> =>
+    const step = stepsOf(policy)
+    const retry = (failure: E, number: number): Effect.Effect<A, E> =>
       Effect.gen(function* () {
         const error = annotate(failure, { attempts: number, elapsed: elapsed() })
         const now = startedAt + Duration.toMillis(elapsed())
         // The deadline covers the time that the policy itself takes.
-        const next = yield* timeLimit(remaining(), ({ signal }) =>
-          until(signal, Effect.succeed(undefined))(delayOf(policy, error, state, now))
+        const policyDelay = yield* timeLimit(remaining(), ({ signal }) =>
+          until(signal, Effect.succeed(undefined))(step(error, now))
         )
-        if (next === undefined) return yield* Effect.fail(error)
-        if (Duration.greaterThanOrEqualTo(next.delay, remaining())) return yield* Effect.fail(error)
+        const delay = delayOf(policyDelay, error)
+        if (delay === undefined) return yield* Effect.fail(error)
+        if (Duration.greaterThanOrEqualTo(delay, remaining())) return yield* Effect.fail(error)
         if (!(yield* budget.spend)) return yield* Effect.fail(annotate(error, { budgetExhausted: true }))
-        yield* onRetry(error, number + 1, next.delay)
+        yield* onRetry(error, number + 1, delay)
         const tell = yield* RetryDelay
         tell(true)
-        yield* Effect.sleep(next.delay)
+        yield* Effect.sleep(delay)
         tell(false)
         // What remains is looked at after the wait: a process may have slept through more than that.
         if (Duration.lessThanOrEqualTo(remaining(), Duration.zero)) return yield* Effect.fail(error)
-        return yield* loop(number + 1, next.state)
+        return yield* loop(number + 1)
       })
 
-    const loop = (number: number, state: unknown): Effect.Effect<A, E> =>
+    const loop = (number: number): Effect.Effect<A, E> =>
       Effect.matchEffect(attempt(number, remaining()), {
         onSuccess: (value) => Effect.as(budget.succeeded, value),
-        onFailure: (failure) => retry(failure, number, state)
+        onFailure: (failure) => retry(failure, number)
       })
-    return loop(1, policy.initial)
+    return loop(1)
   })
 
-/** What the policy says of a failure: after which delay to try again, or `undefined` for never. */
-const delayOf = (policy: Policy, error: MixError, state: unknown, now: number) =>
-  Effect.map(policy.step(now, error, state), ([state, , decision]) => {
-    if (ScheduleDecision.isDone(decision)) return undefined
-    const { retryAfter } = error
-    if (retryAfter !== undefined) {
-      return Duration.greaterThan(retryAfter, maxRetryAfter) ? undefined : { delay: retryAfter, state }
-    }
-    // Whole milliseconds: timers know no others, and `TestClock` fails for others.
-    const wait = Math.round(ScheduleIntervals.start(decision.intervals) - now)
-    return { delay: Duration.millis(Math.max(0, wait)), state }
-  })
+/** What a policy says of each failure: the delay before another attempt, or `undefined` if there is none. It keeps its state. */
+const stepsOf = (policy: Policy) => {
+  let state: unknown = policy.initial
+  return (error: MixError, now: number): Effect.Effect<Duration.Duration | undefined> =>
+    Effect.map(policy.step(now, error, state), ([next, , decision]) => {
+      state = next
+      return ScheduleDecision.isDone(decision)
+        ? undefined
+        : Duration.millis(ScheduleIntervals.start(decision.intervals) - now)
+    })
+}
+
+/** After which delay to try again, or `undefined` for never. */
+const delayOf = (policyDelay: Duration.Duration | undefined, { retryAfter }: MixError) => {
+  if (policyDelay === undefined) return undefined
+  if (retryAfter !== undefined) return Duration.greaterThan(retryAfter, maxRetryAfter) ? undefined : retryAfter
+  // Whole milliseconds: timers know no others, and `TestClock` fails for others.
+  return Duration.millis(Math.max(0, Math.round(Duration.toMillis(policyDelay))))
+}

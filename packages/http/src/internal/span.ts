@@ -4,6 +4,7 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 
 /** The tracer that Effect uses if a program sets none. Its spans go nowhere. */
@@ -48,3 +49,9 @@ export const use = <A, E, R>(
 export const annotate = (span: Tracer.Span | undefined, attributes: Readonly<Record<string, unknown>>): void => {
   for (const [key, value] of Object.entries(attributes)) quietly(() => span?.attribute(key, value))
 }
+
+/** The headers that make the server's spans children of this one: those of B3 and of the W3C. */
+export const toHeaders = ({ parent, sampled, spanId, traceId }: Tracer.Span) => ({
+  b3: `${traceId}-${spanId}-${sampled ? 1 : 0}${Option.isSome(parent) ? `-${parent.value.spanId}` : ""}`,
+  traceparent: `00-${traceId.padStart(32, "0")}-${spanId}-${sampled ? "01" : "00"}`
+})

@@ -35,8 +35,11 @@ const budget = Metric.gauge("mix.client.retry_budget", {
 
 type Attributes = Readonly<Record<string, string | number>>
 
-const labelsOf = (attributes: Attributes) =>
-  Object.entries(attributes).map(([key, value]) => MetricLabel.make(key, String(value)))
+const withAttributes = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>, attributes: Attributes) =>
+  Metric.taggedWithLabels(
+    metric,
+    Object.entries(attributes).map(([key, value]) => MetricLabel.make(key, String(value)))
+  )
 
 export interface Server {
   readonly address: string
@@ -84,13 +87,13 @@ export const make = (server: Server, needed: boolean) => {
     const key = `${method} ${outcome["http.response.status_code"]} ${outcome["error.type"]}`
     let metric = durations.get(key)
     if (metric === undefined) {
-      metric = Metric.taggedWithLabels(duration, labelsOf({ "http.request.method": method, ...common, ...outcome }))
+      metric = withAttributes(duration, { "http.request.method": method, ...common, ...outcome })
       durations.set(key, metric)
     }
     return metric
   }
 
-  const budgetOfLayer = Metric.taggedWithLabels(budget, labelsOf(common))
+  const budgetOfLayer = withAttributes(budget, common)
 
   return {
     /** One span around a call with all its attempts. */
@@ -169,14 +172,15 @@ export const make = (server: Server, needed: boolean) => {
     /** A line in the log and a count, for an attempt that follows another. */
     retry: (operation: Operation, error: MixError, attempt: number, delay: Duration.Duration): Effect.Effect<void> => {
       const attributes = { "mix.operation": operation, "error.type": errorType(error, statusOf(error)) }
+      const retried = withAttributes(retries, { ...attributes, ...common })
       return Effect.zipRight(
-        Metric.increment(Metric.taggedWithLabels(retries, labelsOf({ ...attributes, ...common }))),
+        Metric.increment(retried),
         log(Effect.logDebug("A request to the Mix backend failed; trying again"), { ...attributes, attempt, delay })
       )
     },
 
     /** What is left of the layer's budget, each time that it changes. */
-    budget: (left: number): Effect.Effect<void> => Metric.set(budgetOfLayer, left)
+    budget: (left: number): Effect.Effect<void> => Metric.update(budgetOfLayer, left)
   }
 }
 
