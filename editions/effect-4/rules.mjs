@@ -305,3 +305,53 @@ const modulesUsed = [
   "Logger",
   "Option",
   "ParseResult",
+  "Queue",
+  "Random",
+  "References",
+  "Runtime",
+  "Schema",
+  "SchemaIssue",
+  "Semaphore"
+]
+
+/** What `import { .. } from "effect"` does not give any more, and what it gives instead. */
+const named = { Either: "Result" }
+const moved = { FastCheck: "fast-check", TestClock: "effect/testing/TestClock" }
+
+const mendNames = (text) =>
+  text.replace(/^([ *]*)import (type )?\{([^}]*)\} from "effect"\n/gm, (line, margin, type = "", list) => {
+    const rest = text.replace(line, "")
+    const names = list.split(",").map((name) => name.trim())
+    const kept = names
+      .filter((name) => name !== "" && !Object.hasOwn(moved, name))
+      .map((name) => named[name] ?? name)
+      .filter((name) => !modulesUsed.includes(name) || new RegExp(`(?<![\\w.])${name}\\.`).test(rest))
+    const others = names
+      .filter((name) => Object.hasOwn(moved, name))
+      .map((name) => `${margin}import ${type}* as ${name} from "${moved[name]}"\n`)
+    return others.join("") + (kept.length === 0 ? "" : `${margin}import ${type}{ ${kept.join(", ")} } from "effect"\n`)
+  })
+
+const mendImports = (text) =>
+  modulesUsed.reduce((result, name) => {
+    const line = new RegExp(`^import (type )?\\* as ${name} from "effect/${name}"\n`, "m")
+    const uses = new RegExp(`(?<![\\w.])${name}\\.`)
+    if (line.test(result)) return uses.test(result.replace(line, "")) ? result : result.replace(line, "")
+    const isKnown = new RegExp(`^ *import [^"]*\\b${name}\\b[^"]*"`, "m").test(result)
+    return isKnown || !uses.test(result.replace(/\/\*[\s\S]*?\*\//g, ""))
+      ? result
+      : result.replace(/^import /m, `import * as ${name} from "effect/${name}"\nimport `)
+  }, mendNames(text))
+
+const tableOf = (path) => {
+  if (/^packages\/(http|testing)\/package\.json$/.test(path)) return manifestWithHttp
+  if (path.endsWith("package.json")) return manifest
+  if (/\/(CHANGELOG\.md|internal\/version\.ts)$/.test(path)) return [version]
+  if (/^packages\/\w+\/README\.md$/.test(path)) return [...readme, ...rules]
+  return /\.(ts|md)$/.test(path) ? rules : []
+}
+
+export const rename = (path, text) => {
+  const result = tableOf(path).reduce((text, [from, to]) => text.replace(from, to), text)
+  return /\.(ts|md)$/.test(path) ? mendImports(rewriteCalls(result)) : result
+}

@@ -30,8 +30,9 @@ export type Policy = Schedule.Schedule<unknown, MixError>
 
 /** The nth delay, from 0, is a random part of `min(8 s, 250 ms * 2^n)`. */
 const backoff = Schedule.exponential("250 millis").pipe(
-  Schedule.modifyDelay((_, delay) => Duration.min(delay, Duration.seconds(8))),
-  Schedule.jitteredWith({ min: 0, max: 1 })
+  Schedule.modifyDelayEffect((_, delay) =>
+    Effect.map(Random.next, (random) => Duration.times(Duration.min(delay, Duration.seconds(8)), random))
+  )
 )
 
 /**

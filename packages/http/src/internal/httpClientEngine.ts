@@ -28,7 +28,9 @@ const encoder = new TextEncoder()
 const bytesOf = (response: HttpClientResponse): Stream.Stream<Uint8Array, EngineError> =>
   Stream.catchAll(response.stream, (error) =>
     error.reason === "EmptyBody"
-      ? Stream.map(Stream.mapError(response.text, failure), (text) => encoder.encode(text))
+      ? Stream.fromEffect(
+          Effect.mapBoth(response.text, { onFailure: failure, onSuccess: (text) => encoder.encode(text) })
+        )
       : Stream.fail(failure(error))
   )
 
