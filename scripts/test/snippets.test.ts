@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -12,33 +12,28 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const snippet = (line: number, code: string): Snippet => ({ file: "README.md", line, code, run: true })
 
 /** Runs snippets against a served Mix server, and answers with what failed and with what the server was asked. */
-const runOnServer = (snippets: ReadonlyArray<Snippet>) =>
+const runOnServer = (snippets: ReadonlyArray<Snippet>, workspace = root) =>
   Effect.gen(function* () {
     const server = yield* MixServer.serve({ seed: { sessions: 3, messages: 120 } })
     const sessions = snippets.flatMap(({ code }) => [...code.matchAll(/SessionId\.make\("([^"]+)"\)/g)])
     yield* Effect.forEach(sessions, ([, id = ""]) => server.createSession({ id }))
-    const problems = yield* Effect.promise(() => runAll(root, snippets, server.url))
+    const problems = yield* Effect.promise(() => runAll(workspace, snippets, server.url))
     const targets = (yield* server.requests).map(({ method, target }) => `${method} ${target}`)
     return { problems, targets }
   })
 
-describe("Snippets", () => {
-  const snippets = collect(root)
-
-  it("are found in the documents and the doc comments", () => {
-    const count = (start: string) => snippets.filter(({ file }) => file.startsWith(start)).length
-    assert.isAbove(count("README.md"), 5)
-    assert.isAbove(count("docs/"), 1)
-    assert.isAbove(count("packages/"), 10)
-  })
+/** What runs for both major versions of Effect; for Effect 4 in the tree of its edition. */
+const both = (edition: 3 | 4, workspace: string) => {
+  const snippets = collect(root, workspace)
 
   it("all compile", async () => {
-    assert.deepStrictEqual(await check(root, snippets), [])
+    assert.deepStrictEqual(await check(workspace, snippets, edition), [])
   })
 
-  it.scopedLive("all run, but for those marked `ts no-run`", () =>
+  it.scopedLive("all run, but for those marked `no-run`", () =>
     Effect.gen(function* () {
-      const { problems, targets } = yield* runOnServer(snippets.filter(({ run }) => run))
+      const own = snippets.filter(({ edition: only = edition, run }) => run && only === edition)
+      const { problems, targets } = yield* runOnServer(own, workspace)
       assert.deepStrictEqual(problems, [])
       assert.include(targets.join("\n"), "GET /api/messages/history")
       // A session is made, and asked by the route of the server of Sept 25, 2025.
@@ -46,7 +41,27 @@ describe("Snippets", () => {
       assert.include(targets.join("\n"), "POST /stream/")
     })
   )
+}
+
+describe("Snippets", () => {
+  it("are found in the documents and the doc comments", () => {
+    const snippets = collect(root)
+    const count = (start: string) => snippets.filter(({ file }) => file.startsWith(start)).length
+    assert.isAbove(count("README.md"), 5)
+    assert.isAbove(count("docs/"), 1)
+    assert.isAbove(count("packages/"), 10)
+  })
+
+  both(3, root)
 })
+
+const tree = join(root, "editions/effect-4/tree")
+
+// Without the edition they are skipped, which shows; where `CI` is set they fail.
+describe.skipIf(!existsSync(join(tree, "node_modules")) && !process.env.CI)(
+  "Snippets with Effect 4 (editions/effect-4/README.md says how to install it)",
+  () => both(4, tree)
+)
 
 describe("A snippet", () => {
   const folder = mkdtempSync(join(tmpdir(), "mix-effect-snippets-"))
