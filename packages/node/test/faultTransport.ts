@@ -599,6 +599,6 @@ export const transportAbsent: ReadonlyArray<Absent> = [
     "Bun, whose undici cannot dispatch",
     "a ConfigError when the layer is built; tested in process.test.ts"
   ),
-  elsewhere(165, "an environment that cannot be read", "a ConfigError; tested in dispatcher.test.ts"),
+  elsewhere(165, "an environment that cannot be read", "a ConfigError; tested in process.test.ts"),
   elsewhere(150, "the retry budget is empty", "the last error with budgetExhausted; tested in @mix-effect/http")
 ]

@@ -165,6 +165,64 @@ it.live("165 Bun's undici cannot dispatch: a ConfigError when the layer is built
   })
 )
 
+it.scopedLive("165 an environment that cannot be read, as Deno's, is a ConfigError that names the variable", () =>
+  Effect.gen(function* () {
+    const server = yield* FaultServer.serve(FaultServer.json([]))
+    const ended = yield* run(`
+      import { Config, Effect } from "effect"
+      import { MixNode } from "@mix-effect/node"
+      import { MessagesService } from "@mix-effect/core"
+      const notCapable = (what) =>
+        Object.assign(new Error("Requires env access" + what + ", run again with the --allow-env flag"), { name: "NotCapable" })
+      const { env } = process
+      // Deno gives one variable where it may be read, and the list of all where all may be.
+      let denied = /./
+      let refuse = (name) => notCapable(' to "' + name + '"')
+      const check = (name) => {
+        if (typeof name === "string" && denied.test(name)) throw refuse(name)
+        return name
+      }
+      process.env = new Proxy(env, {
+        has: (_, name) => check(name) in env,
+        get: (_, name) => env[check(name)],
+        ownKeys: () => {
+          throw notCapable("")
+        }
+      })
+      const get = (layer) =>
+        Effect.flatMap(MessagesService, (messages) => messages.getHistory()).pipe(Effect.provide(layer))
+      const failure = async (layer) => {
+        const error = await Effect.runPromise(Effect.flip(get(layer)))
+        console.log(error._tag, String(error).replaceAll("\\n", " "))
+      }
+      denied = /^MIX_SERVER_URL$/
+      await failure(MixNode.layer())
+      denied = /_proxy$/i
+      await failure(MixNode.layer({ serverUrl: "http://mix.invalid" }))
+      denied = /^BACKEND_URL$/
+      const configured = MixNode.layerConfig({ serverUrl: Config.string("BACKEND_URL") })
+      await failure(configured)
+      // What else it says may be anything.
+      refuse = () => new Error("canary-7f21")
+      await failure(configured)
+      // What is not needed is not read.
+      denied = /^https_proxy$/i
+      console.log(await Effect.runPromise(get(MixNode.layer({ serverUrl: ${JSON.stringify(server.url)} }))))
+    `)
+    const lines = ended.stdout.trimEnd().split("\n")
+    assert.lengthOf(lines, 5, ended.stderr)
+    for (const [index, what] of [
+      /^ConfigError .*Requires env access to "MIX_SERVER_URL".*--allow-env/,
+      /^ConfigError .*Requires env access to "http_proxy".*--allow-env/,
+      /^ConfigError .*Requires env access to "BACKEND_URL".*--allow-env/,
+      /^ConfigError .*cannot be read/,
+      /^\[\]$/
+    ].entries())
+      assert.match(lines[index] ?? "", what)
+    assert.notInclude(ended.stdout + ended.stderr, "canary")
+  })
+)
+
 /** Makes calls one after the other, and tells what came of each and what it left open. */
 const program = (calls: ReadonlyArray<readonly [url: string, call: string]>) => `
   import { MessagesService } from "@mix-effect/core"
