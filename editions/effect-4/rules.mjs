@@ -68,6 +68,7 @@ const members = {
   "Duration.unsafeDivide": "Duration.divideUnsafe",
   "ConfigError.ConfigError": "Config.ConfigError",
   "Config.Config.Wrap": "Config.Wrap",
+  "ConfigProvider.fromJson": "ConfigProvider.fromUnknown",
   "Config.boolean": "Config.Boolean",
   "Config.duration": "Config.Duration",
   "Config.integer": "Config.Int",
