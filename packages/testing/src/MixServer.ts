@@ -5,8 +5,6 @@
  *
  * @since 0.1.0
  */
-import * as Headers from "@effect/platform/Headers"
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -29,6 +27,7 @@ import {
 import * as Mux from "./internal/mixServer/mux.ts"
 import * as Node from "./internal/mixServer/node.ts"
 import * as Random from "./internal/mixServer/random.ts"
+import * as Reply from "./internal/mixServer/reply.ts"
 import * as Routes from "./internal/mixServer/routes.ts"
 import * as SeedRows from "./internal/mixServer/seed.ts"
 import * as Sessions from "./internal/mixServer/sessions.ts"
@@ -63,11 +62,12 @@ export class MixServer extends Context.Tag("@mix-effect/testing/MixServer")<MixS
 
 const decoder = new TextDecoder()
 
-const fixedResponse = (fault: Extract<Fault, { readonly _tag: "Respond" }>) =>
-  HttpServerResponse.raw(new TextEncoder().encode(fault.body ?? ""), {
-    status: fault.status,
-    headers: Headers.fromInput(fault.headers)
-  })
+const fixedResponse = ({ body, headers = {}, status }: Extract<Fault, { readonly _tag: "Respond" }>) =>
+  Reply.make(
+    status,
+    Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    body
+  )
 
 /**
  * Starts a server that lives as long as the scope. Closing the scope ends its connections at once, idle ones too, and
@@ -123,7 +123,7 @@ export const serve = (options: Options = {}): Effect.Effect<Running, ListenError
     })
     const sessions = Sessions.make({ store, streams, traits })
     const redirectStatus = options.redirectStatus ?? 301
-    const app = yield* Routes.make({ store, traits, authenticated, agent, streams, stream, sessions, redirectStatus })
+    const app = Routes.make({ store, traits, authenticated, agent, streams, stream, sessions, redirectStatus })
     const records: Array<RequestRecord> = []
 
     const handle = (incoming: Node.Incoming): Effect.Effect<Node.Outgoing> =>
@@ -138,9 +138,7 @@ export const serve = (options: Options = {}): Effect.Effect<Running, ListenError
         if (fault?._tag === "Stall") return yield* Effect.never
         if (fault?._tag === "Reset") return { response: undefined }
         const { bodyRead, response } =
-          fault?._tag === "Respond"
-            ? { bodyRead: true, response: fixedResponse(fault) }
-            : yield* Effect.provideService(app(incoming), Routes.CurrentFault, fault)
+          fault?._tag === "Respond" ? { bodyRead: true, response: fixedResponse(fault) } : yield* app(incoming, fault)
         if (options.latency !== undefined) yield* Effect.sleep(options.latency)
         records[index] = { ...record, status: response.status }
         if (fault?._tag === "Truncate") return { response, cutAfter: fault.bytes }

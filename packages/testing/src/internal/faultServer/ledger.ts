@@ -1,12 +1,9 @@
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { ReceivedRequest, Running } from "./model.ts"
 
 interface State {
-  /** A Chunk, because appending to it does not copy: a soak test receives a hundred thousand requests. */
-  readonly requests: Chunk.Chunk<ReceivedRequest>
   readonly requestCount: number
   readonly connections: number
   readonly open: number
@@ -25,19 +22,20 @@ export interface Ledger {
 
 export const make = Effect.fnUntraced(function* (options: { readonly record: boolean }) {
   const ref = yield* SubscriptionRef.make<State>({
-    requests: Chunk.empty(),
     requestCount: 0,
     connections: 0,
     open: 0,
     closedByClient: 0
   })
+  // Not in the state, because it would be copied for each request: a soak test receives a hundred thousand.
+  const requests: Array<ReceivedRequest> = []
   const count = (f: (state: State) => number) => Effect.map(SubscriptionRef.get(ref), f)
   const until = (predicate: (state: State) => boolean): Effect.Effect<void> =>
     ref.changes.pipe(Stream.filter(predicate), Stream.take(1), Stream.runDrain)
 
   const ledger: Ledger = {
     view: {
-      requests: Effect.map(SubscriptionRef.get(ref), (state) => Chunk.toReadonlyArray(state.requests)),
+      requests: Effect.sync(() => requests.slice()),
       requestCount: count((state) => state.requestCount),
       connections: count((state) => state.connections),
       open: count((state) => state.open),
@@ -53,11 +51,10 @@ export const make = Effect.fnUntraced(function* (options: { readonly record: boo
     ]),
     closed: SubscriptionRef.update(ref, (state) => ({ ...state, open: state.open - 1 })),
     received: (request) =>
-      SubscriptionRef.update(ref, (state) => ({
-        ...state,
-        requests: options.record ? Chunk.append(state.requests, request) : state.requests,
-        requestCount: state.requestCount + 1
-      })),
+      SubscriptionRef.update(ref, (state) => {
+        if (options.record) requests.push(request)
+        return { ...state, requestCount: state.requestCount + 1 }
+      }),
     clientLeft: SubscriptionRef.update(ref, (state) => ({ ...state, closedByClient: state.closedByClient + 1 }))
   }
   return ledger

@@ -56,8 +56,9 @@ const lengthBody = (reader: Reader, length: number): Body => {
       Effect.suspend(() =>
         left === 0
           ? Effect.succeed(undefined)
-          : Effect.tap(reader.some(Math.min(left, max)), (piece) => {
+          : Effect.map(reader.some(Math.min(left, max)), (piece) => {
               left -= piece.length
+              return piece
             })
       )
   }

@@ -33,7 +33,7 @@ export const serve: (script: Script, options?: Options) => Effect.Effect<Running
     const clock = Clock.make()
     const accept: (socket: Socket) => void = (socket) => {
       // Interruptible, even if the caller is not: or else its scope could not close.
-      run(Effect.interruptible(Effect.withClock(Connection.serve(socket, shared), clock)))
+      run(Connection.serve(socket, shared).pipe(Effect.withClock(clock), Effect.interruptible))
     }
     // The fibers come after the server, so that they end before it waits for its connections.
     const server = yield* Listen.make((socket) => accept(socket))

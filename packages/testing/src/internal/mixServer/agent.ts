@@ -12,7 +12,7 @@ import { letWrite } from "./streams.ts"
 
 interface Run {
   readonly ended: Deferred.Deferred<Runs.Ending>
-  fiber: Fiber.RuntimeFiber<Runs.Result> | undefined
+  fiber: Fiber.RuntimeFiber<Runs.RunResult> | undefined
 }
 
 /** Keeps the runs of a server. */
@@ -46,7 +46,7 @@ export const make = (options: {
   const start = (
     request: Omit<AgentRequest, "index">,
     audience?: Runs.Audience
-  ): Effect.Effect<Fiber.RuntimeFiber<Runs.Result>> =>
+  ): Effect.Effect<Fiber.RuntimeFiber<Runs.RunResult>> =>
     Effect.gen(function* () {
       const run: Run = { ended: yield* Deferred.make<Runs.Ending>(), fiber: undefined }
       const { sessionId } = request

@@ -1,29 +1,29 @@
-import * as HttpRouter from "@effect/platform/HttpRouter"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
-import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { Fault } from "./model.ts"
 import type { Incoming } from "./node.ts"
 import * as Reply from "./reply.ts"
 
-/** Gives the body of the current request to the handler that wants it. */
-export class Body extends Context.Tag("@mix-effect/testing/MixServer/Body")<Body, () => Uint8Array>() {}
+/** What a handler sees of a request. */
+export interface Request {
+  /** What stands where the path has `:id`. */
+  readonly id: string
+  readonly query: string
+  readonly body: () => Uint8Array
+  /** For the one handler that takes part in it. */
+  readonly fault: Fault | undefined
+}
 
 /** A handler of one method of one path. */
-export type Handler = Effect.Effect<
-  HttpServerResponse.HttpServerResponse,
-  never,
-  Body | HttpServerRequest.HttpServerRequest | HttpRouter.RouteContext
->
+export type Handler = (request: Request) => Effect.Effect<Reply.Response>
 
 /** A response, and whether a handler read the body of the request. */
 export interface Answer {
-  readonly response: HttpServerResponse.HttpServerResponse
+  readonly response: Reply.Response
   readonly bodyRead: boolean
 }
 
-/** The methods of a path; `*` takes all. */
-export type Methods = Readonly<Record<string, Handler>>
+/** A path, and the handlers of its methods; `*` takes all. */
+export type Route = readonly [path: string, methods: Readonly<Record<string, Handler>>]
 
 /** Splits a request target, in origin or absolute form, at its query. */
 export const splitTarget = (target: string): { readonly path: string; readonly query: string } => {
@@ -41,78 +41,55 @@ const cleanPath = (path: string): string => {
   return `/${kept.join("/")}${path.endsWith("/") && kept.length > 0 ? "/" : ""}`
 }
 
-/** One path with Go's rules for methods: `GET` includes `HEAD`, and what is missing is a 405 that lists the others. */
-const route = (path: HttpRouter.PathInput, methods: Methods) => {
+/** Decodes a segment of a path byte by byte. */
+const decode = (segment: string): string =>
+  Buffer.from(
+    segment.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+    "latin1"
+  ).toString()
+
+/** Go's rules for methods: `GET` includes `HEAD`, and what is missing is a 405 that lists the others. */
+const handlerOf = (methods: Route[1], method: string): Handler => {
+  const handler = Object.hasOwn(methods, method) ? methods[method] : methods["*"]
+  if (handler !== undefined) return handler
+  if (method === "HEAD" && methods.GET !== undefined) return () => Effect.succeed(Reply.handlerMethodNotAllowed)
   const names = Object.keys(methods)
   const allow = [...names, ...(names.includes("GET") ? ["HEAD"] : [])].sort().join(", ")
-  return HttpRouter.all(
-    path,
-    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method }): Handler => {
-      const handler = methods[method] ?? methods["*"]
-      if (handler !== undefined) return handler
-      return Effect.succeed(
-        method === "HEAD" && methods.GET !== undefined
-          ? Reply.handlerMethodNotAllowed
-          : Reply.muxMethodNotAllowed(allow)
-      )
-    })
-  )
+  return () => Effect.succeed(Reply.muxMethodNotAllowed(allow))
 }
 
 /** The whole application: CORS in front, then path cleaning, then the routes. */
-export const make = (routes: ReadonlyArray<readonly [HttpRouter.PathInput, Methods]>, redirectStatus: 301 | 307) =>
-  Effect.map(
-    HttpRouter.toHttpApp(
-      routes.reduce<HttpRouter.HttpRouter<never, Body>>(
-        (router, [path, methods]) => route(path, methods)(router),
-        HttpRouter.empty
-      )
-    ).pipe(
-      HttpRouter.withRouterConfig({
-        ignoreTrailingSlash: false,
-        ignoreDuplicateSlashes: false,
-        caseSensitive: true,
-        maxParamLength: Number.POSITIVE_INFINITY
-      })
-    ),
-    (app) =>
-      (incoming: Incoming): Effect.Effect<Answer> => {
-        const unread = (response: HttpServerResponse.HttpServerResponse) =>
-          Effect.succeed({ response, bodyRead: false })
-        if (incoming.method === "OPTIONS") {
-          return unread(incoming.target === "*" ? Reply.serverOptions : Reply.preflight)
-        }
-        const { path, query } = splitTarget(incoming.target)
-        if (/%(?![0-9a-fA-F]{2})/.test(path)) return unread(Reply.badRequest)
-        const search = query === "" ? "" : `?${query}`
-        const clean = cleanPath(path)
-        if (clean !== path) return unread(Reply.redirect(redirectStatus, incoming.method, clean + search))
-        // No pattern ends in a slash, and a wildcard never stands for an empty segment.
-        if (path.endsWith("/")) return unread(Reply.muxNotFound)
-        const request = HttpServerRequest.fromWeb(toWeb(incoming)).modify({
-          // The router would take a semicolon for the start of the query.
-          url: path.replaceAll(";", "%3B") + search
-        })
-        let bodyRead = false
-        const takeBody = () => {
-          bodyRead = true
-          return incoming.body
-        }
-        return app.pipe(
-          Effect.provideService(HttpServerRequest.HttpServerRequest, request),
-          Effect.provideService(Body, takeBody),
-          Effect.scoped,
-          Effect.catchTag("RouteNotFound", () => Effect.succeed(Reply.muxNotFound)),
-          Effect.map((response) => ({ response, bodyRead }))
-        )
-      }
-  )
+export const make = (routes: ReadonlyArray<Route>, redirectStatus: 301 | 307) => {
+  const patterns = routes.map(([path, methods]) => ({ pattern: path.split("/"), methods }))
 
-const standardMethods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
-
-const toWeb = ({ headers, method }: Incoming): Request =>
-  new Request("http://127.0.0.1/", {
-    // A web request cannot have every method. PATCH is as unknown to every route as the others are.
-    method: standardMethods.includes(method) ? method : "PATCH",
-    headers: { ...headers }
-  })
+  return (incoming: Incoming, fault: Fault | undefined): Effect.Effect<Answer> => {
+    const unread = (response: Reply.Response) => Effect.succeed({ response, bodyRead: false })
+    if (incoming.method === "OPTIONS") {
+      return unread(incoming.target === "*" ? Reply.serverOptions : Reply.preflight)
+    }
+    const { path, query } = splitTarget(incoming.target)
+    if (/%(?![0-9a-fA-F]{2})/.test(path)) return unread(Reply.badRequest)
+    const clean = cleanPath(path)
+    if (clean !== path) {
+      return unread(Reply.redirect(redirectStatus, incoming.method, clean + (query === "" ? "" : `?${query}`)))
+    }
+    // No pattern ends in a slash, and `:id` never stands for an empty segment.
+    if (path.endsWith("/")) return unread(Reply.muxNotFound)
+    const segments = path.split("/").map(decode)
+    const route = patterns.find(
+      ({ pattern }) =>
+        pattern.length === segments.length && pattern.every((part, at) => part === ":id" || part === segments[at])
+    )
+    if (route === undefined) return unread(Reply.muxNotFound)
+    let bodyRead = false
+    const body = () => {
+      bodyRead = true
+      return incoming.body
+    }
+    const id = segments[route.pattern.indexOf(":id")] ?? ""
+    return Effect.map(handlerOf(route.methods, incoming.method)({ id, query, body, fault }), (response) => ({
+      response,
+      bodyRead
+    }))
+  }
+}

@@ -1,6 +1,5 @@
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -8,6 +7,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { EventStream } from "./eventStream.ts"
 import { ListenError } from "./model.ts"
+import type { Response } from "./reply.ts"
 
 /** A request with its whole body. */
 export interface Incoming {
@@ -19,7 +19,7 @@ export interface Incoming {
 
 /** A response, perhaps cut after some bytes of its body; without a response the connection is reset. */
 export interface Outgoing {
-  readonly response: HttpServerResponse.HttpServerResponse | undefined
+  readonly response: Response | undefined
   readonly cutAfter?: number
   /** The request had a body that no handler read. */
   readonly bodyLeft?: boolean
@@ -67,17 +67,9 @@ const canonical = (name: string): string =>
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join("-")
 
-// A raw body carries no content type; other kinds of bodies are not made here.
-const bytesOf = ({ body }: HttpServerResponse.HttpServerResponse): Uint8Array =>
-  (body._tag === "Uint8Array" || body._tag === "Raw") && body.body instanceof Uint8Array ? body.body : new Uint8Array()
+const bytesOf = ({ body }: Response): Uint8Array => (body instanceof EventStream ? new Uint8Array() : body)
 
-const streamOf = ({ body }: HttpServerResponse.HttpServerResponse): EventStream | undefined =>
-  body._tag === "Raw" && body.body instanceof EventStream ? body.body : undefined
-
-const headersOf = (
-  response: HttpServerResponse.HttpServerResponse,
-  keepAlive: boolean
-): Record<string, string | number> => {
+const headersOf = (response: Response, keepAlive: boolean): Record<string, string | number> => {
   const headers: Record<string, string | number> = {}
   for (const [name, value] of Object.entries(response.headers)) {
     // What a handler says of a connection that the client wants closed does not count.
@@ -88,7 +80,7 @@ const headersOf = (
 
 const hasNoBody = (status: number) => status === 204 || status === 304
 
-const respond = (target: Http.ServerResponse, response: HttpServerResponse.HttpServerResponse, cutAfter?: number) => {
+const respond = (target: Http.ServerResponse, response: Response, cutAfter?: number) => {
   const body = bytesOf(response)
   const headers = headersOf(response, target.shouldKeepAlive)
   if (!hasNoBody(response.status)) {
@@ -111,7 +103,7 @@ const respondRaw = (
   socket: Net.Socket,
   version: "1.0" | "1.1",
   method: string,
-  response: HttpServerResponse.HttpServerResponse,
+  response: Response,
   end: () => void
 ) => {
   const body = bytesOf(response)
@@ -127,7 +119,7 @@ const respondRaw = (
   socket.write(method === "HEAD" ? head : Buffer.concat([head, body]), end)
 }
 
-const stream = (target: Http.ServerResponse, response: HttpServerResponse.HttpServerResponse, body: EventStream) =>
+const stream = (target: Http.ServerResponse, response: Response, body: EventStream) =>
   Effect.suspend(() => {
     target.writeHead(response.status, {
       ...headersOf(response, target.shouldKeepAlive),
@@ -164,8 +156,7 @@ export const listen = (
             request.socket.resetAndDestroy()
             return Effect.void
           }
-          const events = streamOf(given)
-          if (events !== undefined) return stream(response, given, events)
+          if (given.body instanceof EventStream) return stream(response, given, given.body)
           const { socket } = request
           const method = request.method ?? "GET"
           if (cutAfter === undefined && request.httpVersion === "1.0") {

@@ -1,10 +1,25 @@
-import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { EventStream } from "./eventStream.ts"
 import { encode, type Json } from "./json.ts"
 
 const encoder = new TextEncoder()
 
-const cors = (allowedHeaders: string) => ({
+type Headers = Readonly<Record<string, string>>
+
+/** A response. The names of its headers are in lower case. */
+export interface Response {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Uint8Array | EventStream
+}
+
+/** A response of a text, or without a body. */
+export const make = (status: number, headers: Headers, body = ""): Response => ({
+  status,
+  headers,
+  body: encoder.encode(body)
+})
+
+const cors = (allowedHeaders: string): Headers => ({
   "access-control-allow-headers": allowedHeaders,
   "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
   "access-control-allow-origin": "*",
@@ -14,47 +29,46 @@ const cors = (allowedHeaders: string) => ({
 // The layer in front of the routes allows one header more than the handlers, which overwrite its list.
 const outer = cors("Content-Type, Authorization, X-Requested-With")
 const inner = cors("Content-Type, Authorization")
-const plainText = { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" }
 
-const bytes = (status: number, headers: Readonly<Record<string, string>>, body: string) =>
-  HttpServerResponse.setHeaders(
-    HttpServerResponse.uint8Array(encoder.encode(body), { status, contentType: headers["content-type"] }),
-    headers
+const plain = (status: number, headers: Headers, body: string) =>
+  make(
+    status,
+    { "content-type": "text/plain; charset=utf-8", ...headers, "x-content-type-options": "nosniff" },
+    `${body}\n`
   )
 
 /** A handler's JSON. */
 export const json = (status: number, body: Json) =>
-  bytes(status, { ...inner, "content-type": "application/json" }, encode(body))
+  make(status, { "content-type": "application/json", ...inner }, encode(body))
 
 /** JSON of a handler that leaves the outer layer's headers as they are. */
 export const outerJson = (status: number, body: Json) =>
-  bytes(status, { ...outer, "content-type": "application/json" }, encode(body))
+  make(status, { "content-type": "application/json", ...outer }, encode(body))
 
 /** A handler's reply without a body. */
-export const noContent = HttpServerResponse.empty({ status: 204, headers: inner })
+export const noContent = make(204, inner)
 
 /** A handler's own rejection of a method, which only `HEAD` ever reaches. */
-export const handlerMethodNotAllowed = bytes(405, { ...inner, ...plainText }, "Method not allowed\n")
+export const handlerMethodNotAllowed = plain(405, inner, "Method not allowed")
 
 /** The router's answer to a method that a path does not have. */
-export const muxMethodNotAllowed = (allow: string) =>
-  bytes(405, { ...outer, allow, ...plainText }, "Method Not Allowed\n")
+export const muxMethodNotAllowed = (allow: string) => plain(405, { ...outer, allow }, "Method Not Allowed")
 
 /** The router's answer to a path it does not have. */
-export const muxNotFound = bytes(404, { ...outer, ...plainText }, "404 page not found\n")
+export const muxNotFound = plain(404, outer, "404 page not found")
 
 /** The answer to a target that is no URL. It is given before any layer of the application runs. */
-export const badRequest = bytes(
+export const badRequest = make(
   400,
   { "content-type": "text/plain; charset=utf-8", connection: "close" },
   "400 Bad Request"
 )
 
 /** The answer to every `OPTIONS` of a path. */
-export const preflight = HttpServerResponse.empty({ status: 200, headers: outer })
+export const preflight = make(200, outer)
 
 /** The answer to `OPTIONS *`, which no layer of the application sees. */
-export const serverOptions = HttpServerResponse.empty({ status: 200 })
+export const serverOptions = make(200, {})
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -69,10 +83,10 @@ const htmlEscape = (text: string) => text.replace(/[&<>"']/g, (character) => ent
 /** The router's answer to a path that is not clean. Only `GET` is given a page to read. */
 export const redirect = (status: 301 | 307, method: string, location: string) => {
   const headers = { ...outer, location }
-  if (method !== "GET" && method !== "HEAD") return HttpServerResponse.empty({ status, headers })
+  if (method !== "GET" && method !== "HEAD") return make(status, headers)
   const name = status === 301 ? "Moved Permanently" : "Temporary Redirect"
   const page = `<a href="${htmlEscape(location)}">${name}</a>.\n\n`
-  return bytes(status, { ...headers, "content-type": "text/html; charset=utf-8" }, method === "GET" ? page : "")
+  return make(status, { "content-type": "text/html; charset=utf-8", ...headers }, method === "GET" ? page : "")
 }
 
 const error = (code: number, type: string, message: string) => json(code, { error: { code, message, type } })
@@ -110,10 +124,10 @@ const streamHeaders = {
 }
 
 /** A stream of events. */
-export const eventStream = (body: EventStream) => HttpServerResponse.raw(body, { status: 200, headers: streamHeaders })
+export const eventStream = (body: EventStream): Response => ({ status: 200, headers: streamHeaders, body })
 
 /** The answer to a stream of no session. */
-export const streamRejected = HttpServerResponse.empty({ status: 400, headers: streamHeaders })
+export const streamRejected = make(400, streamHeaders)
 
 const messageHeaders = {
   ...cors("Content-Type"),
@@ -122,7 +136,7 @@ const messageHeaders = {
 
 /** The answer to a message for the open streams of a session, of which there may be none. */
 export const streamMessageTaken = (sessionId: string) =>
-  bytes(200, { ...messageHeaders, "content-type": "application/json" }, encode({ sessionId, status: "broadcasted" }))
+  make(200, { "content-type": "application/json", ...messageHeaders }, encode({ sessionId, status: "broadcasted" }))
 
 /** The answer to what is no message for a stream. */
-export const streamMessageRejected = (why: string) => bytes(400, { ...messageHeaders, ...plainText }, `${why}\n`)
+export const streamMessageRejected = (why: string) => plain(400, messageHeaders, why)

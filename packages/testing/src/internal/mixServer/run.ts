@@ -19,7 +19,7 @@ export type Ending =
   | { readonly _tag: "Abandoned" }
 
 /** What became of a run, and its last assistant row. */
-export interface Result {
+export interface RunResult {
   readonly ending: Ending
   readonly text: string
   readonly rowId: string
@@ -60,7 +60,7 @@ export const make = (options: {
   const { permissions, store, traits } = options
   const events = Events.make(traits)
 
-  return (request: AgentRequest, audience: Audience, ended: Deferred.Deferred<Ending>): Effect.Effect<Result> => {
+  return (request: AgentRequest, audience: Audience, ended: Deferred.Deferred<Ending>): Effect.Effect<RunResult> => {
     let turn: Turn | undefined
     let user: Row | undefined
     let stopReason = "end_turn"
@@ -279,7 +279,7 @@ export const make = (options: {
       yield* started
       if (store.session(request.sessionId) === undefined) return failed(gone)
       return { _tag: "Done", reason: stopReason } as const
-    }).pipe(Effect.merge)
+    }).pipe(Effect.catchAll(Effect.succeed))
 
     const conclude = (ending: Ending) =>
       Effect.gen(function* () {

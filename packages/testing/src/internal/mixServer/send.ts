@@ -1,4 +1,3 @@
-import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -9,7 +8,7 @@ import { decode } from "./decode.ts"
 import * as Events from "./events.ts"
 import type { Traits } from "./generations.ts"
 import * as Reply from "./reply.ts"
-import type { Ending, Result } from "./run.ts"
+import type { Ending, RunResult } from "./run.ts"
 import type { Store } from "./store.ts"
 import type { Streams } from "./streams.ts"
 import * as View from "./views.ts"
@@ -35,7 +34,7 @@ const notice = (id: string, text: string, answer: string) =>
     })
   )
 
-const slashCommand = (text: string): HttpServerResponse.HttpServerResponse => {
+const slashCommand = (text: string): Reply.Response => {
   if (!text.startsWith("/")) {
     return Reply.validationError("content", "Invalid slash command: not a slash command")
   }
@@ -103,7 +102,7 @@ const firstEvent = (
         })
     })
     const answer = yield* Effect.raceFirst(
-      Effect.map(Deferred.await(first), (text): Result | string => text),
+      Effect.map(Deferred.await(first), (text): RunResult | string => text),
       Fiber.join(run)
     ).pipe(Effect.onInterrupt(() => Fiber.interrupt(run)))
     const result = yield* typeof answer === "string" ? Fiber.join(run) : Effect.succeed(answer)
@@ -117,7 +116,7 @@ export const send = (
   { agent, authenticated, store, streams, traits }: SendOptions,
   sessionId: string,
   body: Uint8Array
-): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+): Effect.Effect<Reply.Response> =>
   Effect.gen(function* () {
     const decoded = decode(body, "SendMessageRequest", traits.sendFields)
     if (Either.isLeft(decoded)) return Reply.validationError("body", decoded.left)

@@ -1,4 +1,3 @@
-import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Either from "effect/Either"
 import { decode, type Fields } from "./decode.ts"
 import * as Events from "./events.ts"
@@ -101,7 +100,7 @@ export const make = ({
   return {
     add,
     delete: remove,
-    create: (body: Uint8Array, now: number): HttpServerResponse.HttpServerResponse => {
+    create: (body: Uint8Array, now: number): Reply.Response => {
       const decoded = decode(body, "CreateSessionRequest", traits.sessionFields)
       if (Either.isLeft(decoded)) return Reply.validationError("body", decoded.left)
       const fields = decoded.right

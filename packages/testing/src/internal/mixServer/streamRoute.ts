@@ -1,7 +1,7 @@
-import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type { Agent } from "./agent.ts"
 import * as Commands from "./commands.ts"
@@ -32,7 +32,7 @@ export const make = (options: {
   readonly lifetime: Duration.DurationInput
 }) => {
   const { agent, store, streams } = options
-  const inboxes = new Map<Stream, Queue.Enqueue<string>>()
+  const inboxes = new Map<Stream, (content: string) => boolean>()
 
   /** Answers one message on one stream. `false` where the server drops the stream over it. */
   const answer = (stream: Stream, content: string): Effect.Effect<boolean> =>
@@ -76,7 +76,7 @@ export const make = (options: {
       const planMode = decoded.right.get("plan_mode") === true
       // The run goes on when the stream closes.
       const run = yield* agent.start({ sessionId, text, planMode }, { tell })
-      yield* run.await
+      yield* Fiber.await(run)
       return true
     })
 
@@ -92,7 +92,7 @@ export const make = (options: {
         yield* Effect.acquireRelease(
           Effect.sync(() => {
             streams.add(stream)
-            inboxes.set(stream, inbox)
+            inboxes.set(stream, (content) => inbox.unsafeOffer(content))
           }),
           () =>
             Effect.sync(() => {
@@ -127,14 +127,14 @@ export const make = (options: {
     )
 
   return {
-    get: (sessionId: string): HttpServerResponse.HttpServerResponse =>
+    get: (sessionId: string): Reply.Response =>
       sessionId === "" ? Reply.streamRejected : Reply.eventStream(open(sessionId)),
-    message: (sessionId: string, body: Uint8Array): HttpServerResponse.HttpServerResponse => {
+    message: (sessionId: string, body: Uint8Array): Reply.Response => {
       const decoded = decode(body, "", { content: "string" }, "lenient")
       if (Either.isLeft(decoded)) return Reply.streamMessageRejected("Invalid JSON in request body")
       const content = decoded.right.get("content")
       if (typeof content !== "string" || content === "") return Reply.streamMessageRejected("Missing content parameter")
-      for (const stream of streams.of(sessionId)) inboxes.get(stream)?.unsafeOffer(content)
+      for (const stream of streams.of(sessionId)) inboxes.get(stream)?.(content)
       return Reply.streamMessageTaken(sessionId)
     }
   }
