@@ -1,7 +1,7 @@
 import * as NodeHttps from "node:https"
 import * as NodeNet from "node:net"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import * as FaultServer from "../src/FaultServer.ts"
 import { ask, connect, get } from "./FaultServerClient.ts"
 
@@ -290,7 +290,7 @@ describe("tls", () => {
       const stalled = yield* Effect.fork(Effect.flip(request(server, trusted)))
       yield* server.awaitRequests(3)
       yield* Scope.close(scope, Exit.void)
-      assert.strictEqual(codeOf(yield* stalled), "ECONNRESET")
+      assert.strictEqual(codeOf(yield* Fiber.join(stalled)), "ECONNRESET")
       assert.strictEqual(yield* server.open, 0)
     })
   )

@@ -504,7 +504,7 @@ describe("MixServer routes", () => {
       const server = yield* MixServer.serve()
       const send = (line: string) =>
         Effect.map(exchange(server, `${line}\r\nHost: x\r\n\r\n`), ({ received }) => received)
-      for (const method of ["BREW", "get"]) {
+      for (const method of ["BREW", "get", "constructor"]) {
         const refused = yield* send(`${method} /api/messages/history?limit=1 HTTP/1.1`)
         assert.match(refused, /^HTTP\/1\.1 405 Method Not Allowed\r\n/)
         assert.include(refused, "\r\nAllow: GET, HEAD\r\n")
@@ -518,6 +518,7 @@ describe("MixServer routes", () => {
         [
           ["BREW", 405],
           ["get", 405],
+          ["constructor", 405],
           ["BREW", 404],
           ["BREW", 200]
         ]
@@ -650,6 +651,10 @@ describe("MixServer routes", () => {
       const long = "l".repeat(500)
       yield* server.append({ sessionId: long, text: "far" })
       assert.include(yield* list(server, `/api/sessions/${long}/messages`), '"userInput":"far"')
+      // Go takes neither for the end of a path.
+      yield* server.append({ sessionId: "x#y", text: "behind" })
+      assert.include(yield* list(server, "/api/sessions/x#y/messages"), '"userInput":"behind"')
+      assert.include((yield* call(server, "/api/sessions/%FF")).body, "Session with ID")
       const broken = yield* call(server, "/api/sessions/%zz")
       assert.deepStrictEqual([broken.status, broken.body], [400, "400 Bad Request"])
     })

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -191,3 +192,19 @@ export const openStream = (
     }),
     (stream) => stream.close
   ).pipe(Effect.tap((stream) => stream.awaitEvent("connected").pipe(Effect.raceFirst(stream.ended))))
+
+/** Runs a test that looks at how many fibers sleep by its clock. */
+export const countingSleeps = <A, E, R>(
+  test: (sleeping: Effect.Effect<number>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Clock.clockWith((clock) => {
+    let sleeping = 0
+    const sleep: Clock.Clock["sleep"] = (duration) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => sleeping++),
+        () => clock.sleep(duration),
+        () => Effect.sync(() => sleeping--)
+      )
+    const counting: Clock.Clock = Object.create(clock, { sleep: { value: sleep } })
+    return test(Effect.sync(() => sleeping)).pipe(Effect.withClock(counting))
+  })

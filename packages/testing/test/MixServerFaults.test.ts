@@ -9,7 +9,7 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as MixServer from "../src/MixServer.ts"
-import { call, eventually, post } from "./MixServerClient.ts"
+import { call, countingSleeps, eventually, post } from "./MixServerClient.ts"
 
 const history = "/api/messages/history"
 
@@ -170,17 +170,19 @@ describe("MixServer faults", () => {
 
 describe("MixServer latency", () => {
   it.scoped("holds a finished response back by the clock", () =>
-    Effect.gen(function* () {
-      const server = yield* MixServer.serve({ latency: "3 seconds" })
-      yield* server.createSession({ id: "s" })
-      const fiber = yield* Effect.fork(post(server, "/api/sessions/s/messages", { text: "a" }))
-      yield* eventually(Effect.map(server.messages, (messages) => messages.length === 1))
-      yield* eventually(Effect.map(TestClock.sleeps(), (sleeps) => [...sleeps].length === 1))
-      yield* TestClock.adjust("2999 millis")
-      assert.isUndefined((yield* server.requests)[0]?.status)
-      yield* TestClock.adjust("1 millis")
-      assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
-    })
+    countingSleeps((sleeping) =>
+      Effect.gen(function* () {
+        const server = yield* MixServer.serve({ latency: "3 seconds" })
+        yield* server.createSession({ id: "s" })
+        const fiber = yield* Effect.fork(post(server, "/api/sessions/s/messages", { text: "a" }))
+        yield* eventually(Effect.map(server.messages, (messages) => messages.length === 1))
+        yield* eventually(Effect.map(sleeping, (count) => count === 1))
+        yield* TestClock.adjust("2999 millis")
+        assert.isUndefined((yield* server.requests)[0]?.status)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* Fiber.join(fiber)).status, 200)
+      })
+    )
   )
 
   it.scoped("is given up with the client, after the effect of the request", () =>

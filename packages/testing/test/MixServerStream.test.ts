@@ -11,6 +11,7 @@ import * as MixServer from "../src/MixServer.ts"
 import {
   call,
   comparable,
+  countingSleeps,
   eventually,
   exchange,
   fixture,
@@ -896,63 +897,67 @@ describe("MixServer hostile controls", () => {
   )
 
   it.scoped("closes all streams, refuses new ones and holds the export back", () =>
-    Effect.gen(function* () {
-      const server = yield* serve({ generation: "2025-11-06" })
-      const [one, two] = yield* Effect.all([openStream(server, sales), openStream(server, sales)])
-      yield* server.closeStreams({ sessionId: "other" })
-      assert.strictEqual(yield* server.streamCount(), 2)
-      yield* server.closeStreams({ clean: true })
-      assert.deepStrictEqual([yield* one.ended, yield* two.ended], ["complete", "complete"])
-      const three = yield* openStream(server, sales)
-      yield* server.closeStreams()
-      assert.strictEqual(yield* three.ended, "cut")
-      yield* eventually(Effect.map(server.streamCount(), (count) => count === 0))
+    countingSleeps((sleeping) =>
+      Effect.gen(function* () {
+        const server = yield* serve({ generation: "2025-11-06" })
+        const [one, two] = yield* Effect.all([openStream(server, sales), openStream(server, sales)])
+        yield* server.closeStreams({ sessionId: "other" })
+        assert.strictEqual(yield* server.streamCount(), 2)
+        yield* server.closeStreams({ clean: true })
+        assert.deepStrictEqual([yield* one.ended, yield* two.ended], ["complete", "complete"])
+        const three = yield* openStream(server, sales)
+        yield* server.closeStreams()
+        assert.strictEqual(yield* three.ended, "cut")
+        yield* eventually(Effect.map(server.streamCount(), (count) => count === 0))
 
-      yield* server.setFaults(({ path }) => {
-        if (path === "/stream") return Effect.succeed(MixServer.Fault.Reset())
-        return path.endsWith("/export")
-          ? Effect.delay(Effect.succeed(undefined), "5 seconds")
-          : Effect.succeed(undefined)
+        yield* server.setFaults(({ path }) => {
+          if (path === "/stream") return Effect.succeed(MixServer.Fault.Reset())
+          return path.endsWith("/export")
+            ? Effect.delay(Effect.succeed(undefined), "5 seconds")
+            : Effect.succeed(undefined)
+        })
+        assert.strictEqual((yield* Effect.flip(openStream(server, sales))).code, "ECONNRESET")
+        const exporting = yield* Effect.fork(call(server, `/api/sessions/${sales}/export`))
+        yield* eventually(Effect.map(sleeping, (count) => count > 0))
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* Fiber.join(exporting)).status, 200)
+        yield* server.setFaults()
+        assert.deepStrictEqual((yield* openStream(server, sales)).events(), ["connected"])
       })
-      assert.strictEqual((yield* Effect.flip(openStream(server, sales))).code, "ECONNRESET")
-      const exporting = yield* Effect.fork(call(server, `/api/sessions/${sales}/export`))
-      yield* eventually(Effect.map(TestClock.sleeps(), (sleeps) => [...sleeps].length > 0))
-      yield* TestClock.adjust("5 seconds")
-      assert.strictEqual((yield* Fiber.join(exporting)).status, 200)
-      yield* server.setFaults()
-      assert.deepStrictEqual((yield* openStream(server, sales)).events(), ["connected"])
-    })
+    )
   )
 
   it.scoped("crashes and comes back on the same port with what was stored", () =>
-    Effect.gen(function* () {
-      const server = yield* serve({
-        generation: "2025-11-06",
-        agent: [[MixAgent.say("half"), MixAgent.silence], [MixAgent.say("whole")]]
+    countingSleeps((sleeping) =>
+      Effect.gen(function* () {
+        const server = yield* serve({
+          generation: "2025-11-06",
+          agent: [[MixAgent.say("half"), MixAgent.silence], [MixAgent.say("whole")]]
+        })
+        const stream = yield* openStream(server, sales)
+        yield* post(server, target, { text: "a" })
+        yield* stream.awaitEvent("content")
+        const restarting = yield* Effect.fork(server.restart("30 seconds"))
+        assert.strictEqual(yield* stream.ended, "cut")
+        assert.strictEqual(yield* server.runCount, 0)
+        assert.strictEqual((yield* Effect.flip(call(server, target))).code, "ECONNREFUSED")
+        yield* eventually(Effect.map(sleeping, (count) => count > 0))
+        yield* TestClock.adjust("30 seconds")
+        yield* Fiber.join(restarting)
+        const { messages } = JSON.parse((yield* call(server, `/api/sessions/${sales}/export`)).body)
+        assert.deepStrictEqual(
+          messages.map(({ content, finishReason }: Record<string, string>) => [content, finishReason]),
+          [
+            ["a", "stop"],
+            ["", undefined]
+          ]
+        )
+        const again = yield* openStream(server, sales)
+        yield* post(server, target, { text: "b" })
+        yield* again.awaitEvent("complete")
+        assert.deepStrictEqual([yield* server.runCount, yield* server.streamCount()], [0, 1])
       })
-      const stream = yield* openStream(server, sales)
-      yield* post(server, target, { text: "a" })
-      yield* stream.awaitEvent("content")
-      const restarting = yield* Effect.fork(server.restart("30 seconds"))
-      assert.strictEqual(yield* stream.ended, "cut")
-      assert.strictEqual(yield* server.runCount, 0)
-      assert.strictEqual((yield* Effect.flip(call(server, target))).code, "ECONNREFUSED")
-      yield* eventually(Effect.map(TestClock.sleeps(), (sleeps) => [...sleeps].length > 0))
-      yield* TestClock.adjust("30 seconds")
-      yield* Fiber.join(restarting)
-      const { messages } = JSON.parse((yield* call(server, `/api/sessions/${sales}/export`)).body)
-      assert.deepStrictEqual(
-        messages.map(({ content, finishReason }: Record<string, string>) => [content, finishReason]),
-        [
-          ["a", "stop"],
-          ["", undefined]
-        ]
-      )
-      const again = yield* openStream(server, sales)
-      yield* post(server, target, { text: "b" })
-      yield* again.awaitEvent("complete")
-      assert.deepStrictEqual([yield* server.runCount, yield* server.streamCount()], [0, 1])
-    })
+    )
   )
 
   it.scoped("sends events that no generation knows", () =>
