@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { MessagesService, type SessionEvent, SessionsService } from "@mix-effect/core"
-import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -27,40 +27,57 @@ describe("sessions in memory", () => {
 
   it.effect("an agent tells of events, takes its time and asks for a permission", () =>
     Effect.gen(function* () {
-      const sessions = yield* SessionsService
-      const { id } = yield* sessions.create({ title: "T" })
-      const fiber = yield* sessions
-        .askStream({ id, text: "Remove it" }, { onPermission: () => Effect.succeed("grant" as const) })
-        .pipe(Stream.runCollect, Effect.fork)
-      yield* TestClock.adjust("2 minutes")
-      const elements = Chunk.toReadonlyArray(yield* Fiber.join(fiber))
-      assert.deepStrictEqual(
-        elements.map(({ _tag }) => _tag),
-        ["MessageCreated", "Text", "PermissionRequested", "Completed", "Answered"]
-      )
-      const last = elements.at(-1)
-      assert.strictEqual(last?._tag === "Answered" && last.answer.text, "grant")
-    }).pipe(
-      provide({
-        agent: (_, { askPermission, emit }) =>
-          emit({ _tag: "Text", text: "Let me see." } satisfies SessionEvent).pipe(
-            Effect.zipRight(Effect.sleep("1 minute")),
-            Effect.zipRight(askPermission({ toolName: "Bash" }))
-          )
+      const started = yield* Deferred.make<void>()
+      const program = Effect.gen(function* () {
+        const sessions = yield* SessionsService
+        const { id } = yield* sessions.create({ title: "T" })
+        const fiber = yield* sessions
+          .askStream({ id, text: "Remove it" }, { onPermission: () => Effect.succeed("grant" as const) })
+          .pipe(Stream.runCollect, Effect.fork)
+        yield* Deferred.await(started)
+        yield* TestClock.adjust("2 minutes")
+        const elements = Array.from(yield* Fiber.join(fiber))
+        assert.deepStrictEqual(
+          elements.map(({ _tag }) => _tag),
+          ["MessageCreated", "Text", "PermissionRequested", "Completed", "Answered"]
+        )
+        const last = elements.at(-1)
+        assert.strictEqual(last?._tag === "Answered" && last.answer.text, "grant")
       })
-    )
+      yield* program.pipe(
+        provide({
+          agent: (_, { askPermission, emit }) =>
+            emit({ _tag: "Text", text: "Let me see." } satisfies SessionEvent).pipe(
+              Effect.zipRight(Deferred.succeed(started, undefined)),
+              Effect.zipRight(Effect.sleep("1 minute")),
+              Effect.zipRight(askPermission({ toolName: "Bash" }))
+            )
+        })
+      )
+    })
   )
 
   it.effect("an agent fails, or is cancelled", () =>
     Effect.gen(function* () {
-      const sessions = yield* SessionsService
-      const { id } = yield* sessions.create({ title: "T" })
-      const failed = yield* Effect.flip(sessions.ask({ id, text: "fail" }))
-      assert.deepInclude(failed, { _tag: "AgentFailed", reason: "failed", detail: "no more tokens" })
-      const fiber = yield* Effect.fork(Effect.flip(sessions.ask({ id, text: "wait" })))
-      yield* TestClock.adjust("1 second")
-      yield* sessions.cancel({ id })
-      assert.deepInclude(yield* Fiber.join(fiber), { _tag: "AgentFailed", reason: "cancelled" })
-    }).pipe(provide({ agent: ({ text }) => (text === "fail" ? Effect.fail("no more tokens") : Effect.never) }))
+      const started = yield* Deferred.make<void>()
+      const program = Effect.gen(function* () {
+        const sessions = yield* SessionsService
+        const { id } = yield* sessions.create({ title: "T" })
+        const failed = yield* Effect.flip(sessions.ask({ id, text: "fail" }))
+        assert.deepInclude(failed, { _tag: "AgentFailed", reason: "failed", detail: "no more tokens" })
+        const fiber = yield* Effect.fork(Effect.flip(sessions.ask({ id, text: "wait" })))
+        yield* Deferred.await(started)
+        yield* sessions.cancel({ id })
+        assert.deepInclude(yield* Fiber.join(fiber), { _tag: "AgentFailed", reason: "cancelled" })
+      })
+      yield* program.pipe(
+        provide({
+          agent: ({ text }) =>
+            text === "fail"
+              ? Effect.fail("no more tokens")
+              : Effect.zipRight(Deferred.succeed(started, undefined), Effect.never)
+        })
+      )
+    })
   )
 })

@@ -2,7 +2,6 @@ import * as Http from "node:http"
 import type * as Net from "node:net"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import { EventStream } from "./eventStream.ts"
@@ -187,7 +186,7 @@ export const listen = (
       response.once("close", () => {
         if (closing) return
         if (!response.writableFinished && !ended) aborted++
-        fiber.unsafeInterruptAsFork(FiberId.none)
+        fiber.unsafeInterruptAsFork(fiber.id())
       })
     })
     server.on("connection", () => connections++)
