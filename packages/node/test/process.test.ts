@@ -4,11 +4,41 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { FaultServer } from "@mix-effect/testing"
 import * as Effect from "effect/Effect"
+import { bundle } from "../../../scripts/bundle.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mix-effect-process-"))
+afterAll(() => fs.rmSync(folder, { recursive: true }))
+
+/**
+ * What the programs import, bundled once: a process starts in a tenth of the time that it takes on sources. Everything is kept,
+ * also what a bundler may drop; a module that two of them use is loaded once. undici stays where it is, so that one test can
+ * replace it.
+ */
+beforeAll(async () => {
+  const core = path.join(root, "packages/core")
+  const copy = path.join(folder, "copy")
+  fs.cpSync(path.join(core, "src"), path.join(copy, "src"), { recursive: true })
+  fs.symlinkSync(path.join(core, "node_modules"), path.join(copy, "node_modules"))
+  const names = ["effect", "@effect/platform", "@mix-effect/core", "@mix-effect/http", "@mix-effect/node"]
+  const modules = new Map(names.map((name) => [name, name]))
+  modules.set("another-core", path.join(copy, "src/index.ts"))
+  const found = path.join(folder, "node_modules")
+  await bundle(Object.fromEntries([...modules].map(([name, from]) => [`${name}/index`, from])), found, {
+    absWorkingDir: path.join(root, "packages/node"),
+    entryNames: "[dir]/[name]",
+    external: ["undici"],
+    ignoreAnnotations: true,
+    splitting: true
+  })
+  for (const name of modules.keys())
+    fs.writeFileSync(path.join(found, name, "package.json"), '{ "exports": "./index.mjs" }')
+  fs.symlinkSync(path.join(root, "packages/node/node_modules/undici"), path.join(found, "undici"))
+})
 
 interface Ended {
   readonly code: number | null
@@ -16,25 +46,13 @@ interface Ended {
   readonly stderr: string
 }
 
-/** Runs a module to its end, on sources. It ends by itself, or is killed with the scope. */
-const run = (
-  source: string,
-  more: { flags?: ReadonlyArray<string>; env?: Record<string, string>; cwd?: string } = {}
-) =>
+/** Runs a module to its end. It ends by itself, or is killed with the scope. */
+const run = (source: string, more: { flags?: ReadonlyArray<string>; env?: Record<string, string> } = {}) =>
   Effect.async<Ended>((resume) => {
-    const child = spawn(
-      process.execPath,
-      [
-        "--conditions=@mix-effect/source",
-        "--import",
-        "tsx",
-        ...(more.flags ?? []),
-        "--input-type=module",
-        "--eval",
-        source
-      ],
-      { cwd: more.cwd ?? path.join(root, "packages/node"), env: { PATH: process.env.PATH, ...more.env } }
-    )
+    const child = spawn(process.execPath, [...(more.flags ?? []), "--input-type=module", "--eval", source], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, ...more.env }
+    })
     let stdout = ""
     let stderr = ""
     child.stdout.on("data", (text) => {
@@ -51,12 +69,6 @@ const quiet: Ended = { code: 0, stdout: "", stderr: "" }
 
 /** What keeps a process alive, beyond its own pipes. */
 const handles = `process.getActiveResourcesInfo().filter((name) => !/^(PipeWrap|TTYWrap|MessagePort|CloseReq|FSReq.*)$/.test(name))`
-
-/** A folder for as long as the scope. */
-const temporary = Effect.acquireRelease(
-  Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "mix-"))),
-  (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true }))
-)
 
 describe("25 importing", () => {
   it.live("prints nothing, starts nothing and changes no global", () =>
@@ -109,17 +121,12 @@ describe("25 importing", () => {
     })
   )
 
-  it.scopedLive("142 two copies of core: the errors and cursors of one are those of the other", () =>
+  it.live("142 two copies of core: the errors and cursors of one are those of the other", () =>
     Effect.gen(function* () {
-      const folder = yield* temporary
-      const core = path.join(root, "packages/core")
-      fs.cpSync(path.join(core, "src"), path.join(folder, "src"), { recursive: true })
-      fs.symlinkSync(path.join(core, "node_modules"), path.join(folder, "node_modules"))
-      fs.writeFileSync(path.join(folder, "package.json"), '{ "type": "module" }')
       const ended = yield* run(`
         import { Schema } from "effect"
         const one = await import("@mix-effect/core")
-        const two = await import(${JSON.stringify(path.join(folder, "src/index.ts"))})
+        const two = await import("another-core")
         if (one.NotFound === two.NotFound) throw "one copy"
         const error = new one.NotFound({ operation: "send" })
         const back = Schema.decodeSync(two.MixError)(Schema.encodeSync(one.MixError)(error))
@@ -295,7 +302,7 @@ describe("98 a certificate that is trusted", () => {
     it.scopedLive(`${tls}: ${outcome}`, () =>
       Effect.gen(function* () {
         const server = yield* FaultServer.serve(FaultServer.json([]), { tls })
-        const file = path.join(yield* temporary, "ca.pem")
+        const file = path.join(folder, `${tls}.pem`)
         fs.writeFileSync(file, server.certificate ?? "")
         const ended = yield* run(program([[server.url, "messages.getHistory()"]]), {
           env: { NODE_EXTRA_CA_CERTS: file }
