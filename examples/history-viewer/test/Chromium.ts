@@ -1,5 +1,5 @@
 /** The page in Chromium. */
-import { assert } from "@effect/vitest"
+import { assert, type Vitest } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,6 +19,9 @@ export class Chromium extends Context.Tag("Chromium")<
 >() {
   static readonly layer = Layer.scoped(Chromium, Effect.all({ browser: launch, site: Site.serve }, { concurrency: 2 }))
 }
+
+/** What tests that are given both are made with. */
+export type It = Vitest.MethodsNonLive<Chromium, true>
 
 export interface Options extends BrowserContextOptions {
   /** What the console may say without a test failing. */
