@@ -47,7 +47,7 @@ describe.concurrent("the process", { timeout: 60_000 }, () => {
       const gone = (yield* server.sessions).at(-1) ?? ""
       yield* server.deleteSession(gone)
 
-      const second = yield* Effect.flatMap(Tool.start([...args, "--once"]), ({ result }) => result)
+      const second = yield* Tool.run([...args, "--once"])
       assert.strictEqual(second.code, 0, second.stderr)
       assert.deepStrictEqual(yield* liveIds(path), [...(yield* server.messages)].sort())
 

@@ -3,7 +3,7 @@ import { assert, type Vitest } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright"
+import { type Browser, chromium, type Page } from "playwright"
 import { launchOptions } from "../../../scripts/chromium.ts"
 import * as Site from "../scripts/Site.ts"
 
@@ -12,36 +12,46 @@ const launch = Effect.acquireRelease(
   (browser) => Effect.promise(() => browser.close())
 )
 
-/** The browser, and the page that was built for it: both once for all tests. */
+/** The browser, the page that was built for it, and tabs for the next tests: all once for all of them. */
 export class Chromium extends Context.Tag("Chromium")<
   Chromium,
-  { readonly browser: Browser; readonly site: string }
+  { readonly browser: Browser; readonly site: string; readonly tabs: Array<Page> }
 >() {
-  static readonly layer = Layer.scoped(Chromium, Effect.all({ browser: launch, site: Site.serve }, { concurrency: 2 }))
+  static readonly layer = Layer.scoped(
+    Chromium,
+    Effect.all({ browser: launch, site: Site.serve, tabs: Effect.sync(() => []) }, { concurrency: 2 })
+  )
 }
 
 /** What tests that are given both are made with. */
 export type It = Vitest.MethodsNonLive<Chromium, true>
 
-export interface Options extends BrowserContextOptions {
+export interface Options {
   /** What the console may say without a test failing. */
   readonly expected?: RegExp
+  readonly colorScheme?: "light" | "dark"
+  readonly viewport?: { readonly width: number; readonly height: number }
 }
 
-/** A new page that looks at this server. That nothing was wrong on its console is checked at the end. */
-export const open = (serverUrl: string, { expected, ...options }: Options = {}) =>
+/**
+ * The page, looking at this server. That nothing was wrong on its console is checked at the end. Tabs are used again, because a
+ * new one costs three times as much as what is shown in it.
+ */
+export const open = (serverUrl: string, options: Options = {}) =>
   Effect.gen(function* () {
-    const { browser, site } = yield* Chromium
+    const { browser, site, tabs } = yield* Chromium
+    const { colorScheme = "light", expected, viewport = { width: 1440, height: 900 } } = options
     const problems: Array<string> = []
-    const context = yield* Effect.acquireRelease(
-      Effect.promise(() => browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })),
-      (context) =>
-        Effect.zipRight(
-          Effect.promise(() => context.close()),
-          Effect.sync(() => assert.deepStrictEqual(problems, [], "the console stays empty"))
-        )
+    const page = yield* Effect.acquireRelease(
+      Effect.promise(async () => tabs.pop() ?? browser.newPage()),
+      (page) =>
+        Effect.promise(async () => {
+          await page.goto("about:blank")
+          page.removeAllListeners()
+          tabs.push(page)
+          assert.deepStrictEqual(problems, [], "the console stays empty")
+        })
     )
-    const page = yield* Effect.promise(() => context.newPage())
     // No step takes this long on any machine.
     page.setDefaultTimeout(60_000)
     page.on("pageerror", (error) => problems.push(String(error)))
@@ -49,7 +59,11 @@ export const open = (serverUrl: string, { expected, ...options }: Options = {}) 
       const isProblem = message.type() === "error" || message.type() === "warning"
       if (isProblem && expected?.test(message.text()) !== true) problems.push(message.text())
     })
-    yield* Effect.promise(() => page.goto(`${site}?${new URLSearchParams({ server: serverUrl })}`))
+    yield* Effect.promise(async () => {
+      await page.setViewportSize(viewport)
+      await page.emulateMedia({ colorScheme })
+      await page.goto(`${site}?${new URLSearchParams({ server: serverUrl })}`)
+    })
     return page
   })
 

@@ -446,8 +446,13 @@ export const tests = (it: It): void => {
     })
   )
 
-  const [light, dark] = [[360, "light"] as const, [1440, "dark"] as const]
-  for (const [width, colorScheme] of draws([light, dark], [light, dark, [360, "dark"], [1440, "light"]])) {
+  const looks = [
+    [360, "light"],
+    [1440, "dark"],
+    [360, "dark"],
+    [1440, "light"]
+  ] as const
+  for (const [width, colorScheme] of looks.slice(0, draws(2, 4))) {
     it.scoped(`nothing for axe to complain of: ${width} px, ${colorScheme}`, () =>
       Effect.gen(function* () {
         const server = yield* MixServer.serve({ seed: { messages: 150, sessions: 12 } })
