@@ -89,6 +89,7 @@ const members = {
   "NodeHttpClient.layer": "NodeHttpClient.layerNodeHttp",
   "Effect.runtime": "Effect.context",
   "Runtime.runPromise": "Effect.runPromiseWith",
+  "Schedule.modifyDelayEffect": "Schedule.modifyDelay",
   "Schedule.tapInput": "Schedule.tap",
   "Schedule.tapOutput": "Schedule.tap",
   "Schema.annotations": "Schema.annotate",
@@ -102,6 +103,7 @@ const members = {
   "Scope.CloseableScope": "Scope.Closeable",
   "Scope.extend": "Scope.provide",
   "Stream.catchAll": "Stream.catch",
+  "Stream.repeatEffect": "Stream.fromEffectRepeat",
   "Stream.provideLayer": "Stream.provide",
   "Stream.provideSomeLayer": "Stream.provide",
   "Stream.provideSomeContext": "Stream.provide",
@@ -137,6 +139,7 @@ const texts = [
   [/\.unsafeCurrentTimeNanos\(\)/g, ".monotonicTimeNanosUnsafe()"],
   [/\bunsafeCurrentTimeMillis\b/g, "currentTimeMillisUnsafe"],
   [/\.unsafeInterruptAsFork\((?:\w+\.id\(\)|FiberId\.none)\)/g, ".interruptUnsafe()"],
+  [/\bFiberId\.none\b/g, "-1"],
   [/\bfiber\.currentTracer\b/g, "fiber.getRef(Tracer.Tracer)"],
   [/\bfiber\.getFiberRef\(FiberRef\.currentTracerEnabled\)/g, "fiber.getRef(References.TracerEnabled)"],
   [/\bfiber\.getFiberRef\(FiberRef\.currentMinimumLogLevel\)/g, "fiber.getRef(References.MinimumLogLevel)"],
@@ -146,6 +149,22 @@ const texts = [
   ],
   [/\bDefaultServices\.liveServices\b/g, "Context.empty()"],
   [/\bunsafeMap\b/g, "mapUnsafe"],
+  // What the tests' own clocks say is what our timers look at.
+  [/\bunsafeCurrentTimeNanos(?=: |\(\) \{)/g, "monotonicTimeNanosUnsafe"],
+  [/\bTestClock\.testClock\(\)/g, "TestClock.testClockWith(Effect.succeed)"],
+  [/\bLogger\.make\(\(\{ annotations\b/g, "Logger.make(({ fiber"],
+  [/\bObject\.fromEntries\(annotations\)/g, "fiber.getRef(References.CurrentLogAnnotations)"],
+  [/\blogLevel\.label\b/g, "logLevel.toUpperCase()"],
+  [/,\s*context: \(f\) => f\(\)/g, ""],
+  [/\bmode: "either"/g, 'mode: "result"'],
+  [
+    /\bnew HttpClientError\.RequestError\(\{ (request(?:: \w+)?), reason: "Transport"(, cause(?:: [\w.]+)?)? \}\)/g,
+    "new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ $1$2 }) })"
+  ],
+  [
+    /\bnew HttpClientError\.ResponseError\(\{ request, response, reason: "Decode", cause \}\)/g,
+    "new HttpClientError.HttpClientError({ reason: new HttpClientError.DecodeError({ request, response, cause }) })"
+  ],
   [/\bMetric\.increment\((\w+)\)/g, "Metric.update($1, 1)"],
   [/\b(\w+)\.unsafeOffer\(/g, "Queue.offerUnsafe($1, "],
   [/\b(Effect|Stream|Layer)\.\1\.(Error|Success)<(?=[^<>]*(?:<[^<>]*>)*[^<>]*>)/g, "$1.$2<"],
@@ -172,7 +191,6 @@ const texts = [
   [/\bEffect\.gen\(this, /g, "Effect.gen({ self: this }, "],
   [/\bLogger\.withMinimumLogLevel\(/g, "Effect.provideService(References.MinimumLogLevel, "],
   [/\bLogger\.remove\(Logger\.defaultLogger\)/g, "Logger.layer([])"],
-  [/\bLogger\.replace\(Logger\.defaultLogger, (\w+)\)/g, "Logger.layer([$1])"],
   [
     /\bLogLevel\.(All|Trace|Debug|Info|Warning|Error|Fatal|None)\b/g,
     (_, level) => `"${level === "Warning" ? "Warn" : level}"`
@@ -209,6 +227,8 @@ const calls = {
   "Schema.filter": (args) => `Schema.check(Schema.makeFilter(${args}))`,
   "Effect.dieMessage": (args) => `Effect.die(new Error(${args}))`,
   "Effect.repeatN": ([...args]) => `Effect.repeat(${[...args.slice(0, -1), `{ times: ${args.at(-1)} }`]})`,
+  "Layer.setTracer": ([tracer]) => `Layer.succeed(Tracer.Tracer, ${tracer})`,
+  "Logger.replace": ([, logger]) => `Logger.layer([${logger}])`,
   "Effect.withClock": service("Clock.Clock"),
   "Effect.withConfigProvider": service("ConfigProvider.ConfigProvider"),
   "Effect.withConsole": service("Console.Console"),

@@ -3,7 +3,6 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
@@ -298,8 +297,9 @@ describe("streamHistory", () => {
       const server = hundred()
       const lines: Array<{ readonly level: string; readonly text: string; readonly keys: ReadonlyArray<string> }> = []
       const logger = Logger.make(({ annotations, logLevel, message }) => {
-        const text = `${String(message)} ${JSON.stringify(HashMap.toEntries(annotations))}`
-        lines.push({ level: logLevel.label, text, keys: [...HashMap.keys(annotations)] })
+        const notes = Object.fromEntries(annotations)
+        const text = `${String(message)} ${JSON.stringify(notes)}`
+        lines.push({ level: logLevel.label, text, keys: Object.keys(notes) })
       })
       const history = Model.service(server, {
         between: (model, requests) => {

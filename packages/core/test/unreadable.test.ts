@@ -3,9 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Pcg } from "../../testing/src/internal/pcg.ts"
 import {
@@ -148,7 +146,7 @@ describe("unreadable", () => {
     Effect.gen(function* () {
       const lines: Array<string> = []
       const logger = Logger.make(({ annotations, message }) => {
-        lines.push(`${message} ${JSON.stringify([...annotations])}`)
+        lines.push(`${message} ${JSON.stringify(Object.fromEntries(annotations))}`)
       })
       const server = new Model.ModelServer({ size: 20 })
       const history = service(server, { shape: new Set(["m7"]), failing: none })
@@ -166,7 +164,7 @@ describe("unreadable", () => {
     Effect.gen(function* () {
       const ids: Array<unknown> = []
       const logger = Logger.make(({ annotations }) => {
-        ids.push(Option.getOrThrow(HashMap.get(annotations, "mix.message.id")))
+        ids.push(Object.fromEntries(annotations)["mix.message.id"])
       })
       const bad = ["a\u001b[2J\nb", "x".repeat(100_000), "\u202eabc"]
       const history = MessagesService.make({

@@ -193,12 +193,9 @@ describe("what is left out", () => {
   it.effect("36 what Config cannot read is a ConfigError that names the variable, when the layer is built", () =>
     Effect.gen(function* () {
       const provider = ConfigProvider.fromMap(new Map([["DEADLINE", canary]]))
-      const layer = MessagesHttp.layerConfig({
-        bearerToken: Config.redacted("MISSING_TOKEN"),
-        deadline: Config.duration("DEADLINE")
-      })
       for (const [config, name] of [
-        [layer, "MISSING_TOKEN"],
+        [MessagesHttp.layerConfig({ bearerToken: Config.redacted("MISSING_TOKEN") }), "MISSING_TOKEN"],
+        [MessagesHttp.layerConfig({ deadline: Config.duration("DEADLINE") }), "DEADLINE"],
         [MessagesHttp.layerConfig({ requestTimeout: Config.duration("REQUEST_TIMEOUT") }), "REQUEST_TIMEOUT"]
       ] as const) {
         const error = yield* failure(

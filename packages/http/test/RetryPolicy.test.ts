@@ -5,11 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import * as ScheduleDecision from "effect/ScheduleDecision"
-import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import * as Stream from "effect/Stream"
 import { draws } from "../../core/test/draws.ts"
 import { MessagesHttp, RetryPolicy } from "../src/index.ts"
+import { stepsOf } from "../src/internal/retry.ts"
 import {
   type Answer,
   brokenBody,
@@ -44,15 +43,13 @@ const addresses = (syscalls: ReadonlyArray<string | undefined>): Answer => {
 const delays = (policy: RetryPolicy.Policy, count: number, failure: MixError = error) =>
   Effect.gen(function* () {
     const chosen: Array<number> = []
-    let state = policy.initial
+    const step = stepsOf(policy)
     let now = 0
     for (let index = 0; index < count; index++) {
-      const [next, , decision] = yield* policy.step(now, failure, state)
-      if (ScheduleDecision.isDone(decision)) break
-      const delay = ScheduleIntervals.start(decision.intervals) - now
-      chosen.push(delay)
-      state = next
-      now += delay
+      const delay = yield* step(failure, now)
+      if (delay === undefined) break
+      chosen.push(Duration.toMillis(delay))
+      now += Duration.toMillis(delay)
     }
     return chosen
   })

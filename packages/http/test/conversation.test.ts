@@ -12,7 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import { Engine, type MixConfig, RetryPolicy, Services } from "../src/index.ts"
 import { recorder } from "./recorder.ts"
-import { environment } from "./scripted.ts"
+import { environment, settle } from "./scripted.ts"
 
 const id = SessionId.make("s1")
 const text = "What is it, 8f3a-secret-question?"
@@ -120,9 +120,6 @@ const make = (
     }
   }).pipe(Effect.provide(environment()), Effect.withRandom(Random.fixed([0])))
 
-/** Lets everything run that waits for no time. */
-const settle = TestClock.adjust(0)
-
 describe("ask", () => {
   it.effect("no waiting stands between `complete` and the answer: one export and one list", () =>
     Effect.gen(function* () {
@@ -131,7 +128,7 @@ describe("ask", () => {
       yield* settle
       yield* posted
       yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(yield* fiber.poll, Option.none())
+      assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
       const before = requests.length
       yield* end()
       yield* say("complete", { content: "42", messageId: "m2", done: true })
@@ -182,7 +179,8 @@ describe("ask", () => {
       assert.isAtLeast(posts(), 1)
       const before = posts()
       // The clock stands still: an interruption that waited would hang here.
-      assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(fiber)))
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(posts(), before)
     })

@@ -8,7 +8,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { Engine, type MixConfig, Services } from "../src/index.ts"
-import { environment } from "./scripted.ts"
+import { environment, settle } from "./scripted.ts"
 
 const id = SessionId.make("s1")
 
@@ -69,9 +69,11 @@ describe("a stream of events", () => {
         Effect.fork,
         noDelay
       )
+      yield* settle
       yield* TestClock.adjust("99 seconds")
       assert.deepStrictEqual({ seen, ...state }, { seen: ["Connected"], opened: 1, aborted: 0 })
       yield* TestClock.adjust("1 second")
+      yield* settle
       assert.deepStrictEqual({ seen, ...state }, { seen: ["Connected", "Reconnected"], opened: 2, aborted: 1 })
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(state.aborted, 2)

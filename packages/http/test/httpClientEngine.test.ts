@@ -8,7 +8,6 @@ import { MessagesService } from "@mix-effect/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
@@ -203,7 +202,7 @@ describe("over fetch", () => {
   it.effect("what is set for a request is gone after it", () =>
     Effect.gen(function* () {
       const { fetch } = recording(empty)
-      const after = yield* Effect.zipRight(read, FiberRef.get(FiberRef.currentContext)).pipe(
+      const after = yield* Effect.zipRight(read, Effect.context<never>()).pipe(
         Effect.provide(layerOf(FetchHttpClient.layer, fetch))
       )
       assert.isTrue(Option.isNone(Context.getOption(after, FetchHttpClient.RequestInit)))

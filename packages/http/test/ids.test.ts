@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
 import { draws } from "../../core/test/draws.ts"
 import { json, scripted, withService } from "./scripted.ts"
 
@@ -71,7 +72,8 @@ it.effect(`${count} generated ids: refused before anything is sent, or one segme
         Effect.forEach(ids, (id) =>
           Effect.map(Effect.exit(messages.listSession({ id: SessionId.make(id) })), (exit) => {
             if (Exit.isSuccess(exit)) return void accepted.push(id)
-            const failed = exit.cause._tag === "Fail" ? exit.cause.error._tag : Cause.pretty(exit.cause)
+            const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+            const failed = error?._tag ?? Cause.pretty(exit.cause)
             assert.strictEqual(failed, "InvalidRequest", `seed ${seed}: ${JSON.stringify(id)}`)
           })
         ),

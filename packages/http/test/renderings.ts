@@ -5,7 +5,6 @@ import * as Cause from "effect/Cause"
 import * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
@@ -68,7 +67,7 @@ export const watcher = () => {
     context: (f) => f()
   })
   const logger = Logger.make(({ annotations, cause, message }) => {
-    found.push(inspect(message), inspect(HashMap.toEntries(annotations)), ...ofCause(cause))
+    found.push(inspect(message), inspect(Object.fromEntries(annotations)), ...ofCause(cause))
   })
   const watch = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     effect.pipe(
@@ -81,7 +80,16 @@ export const watcher = () => {
   return { found, watch }
 }
 
+/** All metrics of this process. */
+export const metrics = Effect.map(Metric.snapshot, (pairs) =>
+  pairs.map(({ metricKey, metricState }) => ({
+    name: metricKey.name,
+    labels: Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value])),
+    state: metricState as { readonly count?: number; readonly sum?: number; readonly value?: number }
+  }))
+)
+
 /** The names and labels of all metrics of this process. */
-export const ofMetrics: Effect.Effect<ReadonlyArray<string>> = Effect.map(Metric.snapshot, (pairs) =>
-  pairs.map(({ metricKey }) => inspect([metricKey.name, metricKey.tags]))
+export const ofMetrics: Effect.Effect<ReadonlyArray<string>> = Effect.map(metrics, (found) =>
+  found.map(({ labels, name }) => inspect([name, labels]))
 )

@@ -2,7 +2,6 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import { MixError } from "@mix-effect/core"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -273,10 +272,10 @@ describe("16 what cannot be read says where and of what kind, never the value", 
     Effect.gen(function* () {
       let pulled = 0
       const chunk = bytes(" ".repeat(1000))
-      const body = Stream.repeatEffectChunk(
+      const body = Stream.repeatEffect(
         Effect.sync(() => {
           pulled += 1
-          return Chunk.of(chunk)
+          return chunk
         })
       )
       const error = yield* failure(get({ headers: jsonType, body }, 10_000))

@@ -204,6 +204,12 @@ export const passing = <A, E, R>(program: Effect.Effect<A, E, R>, time: number =
     return yield* Fiber.join(fiber)
   })
 
+/** Lets everything run that waits for no time. */
+export const settle = Effect.zipRight(
+  Effect.forEach(Array.from({ length: 100 }), () => Effect.yieldNow(), { discard: true }),
+  TestClock.adjust(0)
+)
+
 /** The failure of a program that has to fail, with an error that is declared. */
 export const failure = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<E, never, R> =>
   Effect.map(Effect.exit(program), (exit) => {

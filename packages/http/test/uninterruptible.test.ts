@@ -53,9 +53,7 @@ const endless: Answer = {
 /** A client that cannot be interrupted either. */
 const stubborn: Answer = { effect: Effect.uninterruptible(Effect.never) }
 
-const patient = RetryPolicy.withRetryPolicy(
-  Schedule.makeWithState(undefined, () => Effect.as(Effect.never, [undefined, undefined, undefined as never]))
-)
+const patient = RetryPolicy.withRetryPolicy(Schedule.modifyDelayEffect(Schedule.forever, () => Effect.never))
 
 interface Case {
   readonly name: string

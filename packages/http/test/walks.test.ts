@@ -105,7 +105,7 @@ describe("rows that cannot be read", () => {
     Effect.gen(function* () {
       const lines: Array<string> = []
       const logger = Logger.make(({ annotations }) => {
-        lines.push(JSON.stringify([...annotations]))
+        lines.push(JSON.stringify(Object.fromEntries(annotations)))
       })
       const server = scripted(json([{ ...bad, id: "canary-token" }]))
       const read = (messages: Service) => messages.listSession({ id: SessionId.make("s1"), unreadable: "skip" })

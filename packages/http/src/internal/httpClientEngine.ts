@@ -72,7 +72,7 @@ const toBody = (body: string): HttpBody.HttpBody =>
         Stream.sync(() => encoder.encode(body)),
         "application/json"
       )
-    : HttpBody.raw(body)
+    : HttpBody.raw(body, { contentType: "application/json" })
 
 const toPlatform = ({ body, headers, method, url }: Request) =>
   HttpClientRequest.make(method)(url, {

@@ -82,7 +82,7 @@ export const run = <A, E extends MixError>(options: {
   })
 
 /** What a policy says of each failure: the delay before another attempt, or `undefined` if there is none. It keeps its state. */
-const stepsOf = (policy: Policy) => {
+export const stepsOf = (policy: Policy) => {
   let state: unknown = policy.initial
   return (error: MixError, now: number): Effect.Effect<Duration.Duration | undefined> =>
     Effect.map(policy.step(now, error, state), ([next, , decision]) => {
