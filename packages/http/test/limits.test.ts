@@ -286,6 +286,34 @@ it.effect("a limit that is not reached is called off, on a clock of one's own to
   })
 )
 
+it.live("a call that is late starts no timer of less than nothing, which Node.js warns of", () =>
+  Effect.gen(function* () {
+    const { setTimeout } = globalThis
+    const delays: Array<number> = []
+    const late = Effect.suspend(() => {
+      const end = performance.now() + 30
+      while (performance.now() < end);
+      return Effect.never
+    })
+    const error = yield* Effect.acquireUseRelease(
+      Effect.sync(() => {
+        globalThis.setTimeout = ((f: () => void, delay: number) => {
+          delays.push(delay)
+          return setTimeout(f, delay)
+        }) as typeof setTimeout
+      }),
+      () => failure(get(scripted({ effect: late }), { deadline: 10 })),
+      () =>
+        Effect.sync(() => {
+          globalThis.setTimeout = setTimeout
+        })
+    )
+    matches(error, { _tag: "RequestTimeout", scope: "deadline" })
+    assert.isAbove(delays.length, 1)
+    assert.isAtLeast(Math.min(...delays), 0)
+  })
+)
+
 it.effect("110 a process that slept through the deadline between two attempts makes no other", () =>
   Effect.gen(function* () {
     const clock = yield* TestClock.testClock()

@@ -80,12 +80,19 @@ export const watcher = () => {
   return { found, watch }
 }
 
+interface State {
+  readonly buckets?: ReadonlyArray<readonly [boundary: number, count: number]>
+  readonly count?: number
+  readonly sum?: number
+  readonly value?: number
+}
+
 /** All metrics of this process. */
 export const metrics = Effect.map(Metric.snapshot, (pairs) =>
   pairs.map(({ metricKey, metricState }) => ({
     name: metricKey.name,
     labels: Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value])),
-    state: metricState as { readonly count?: number; readonly sum?: number; readonly value?: number }
+    state: metricState as State
   }))
 )
 

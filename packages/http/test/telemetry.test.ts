@@ -349,5 +349,10 @@ it.effect("the histogram http.client.request.duration counts each attempt, in se
         ]
       ]
     )
+    // Those that OpenTelemetry advises, and what is longer.
+    assert.deepStrictEqual(
+      found[0]?.state.buckets?.map(([boundary]) => boundary),
+      [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, Number.POSITIVE_INFINITY]
+    )
   })
 )
