@@ -4,7 +4,7 @@ import { RetryPolicy } from "@mix-effect/http"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
+import { policy } from "./policy.ts"
 import { failure, matches, replaced, service, sessionId } from "./support.ts"
 
 /** A browser that is offline until `back`, and a `fetch` that fails meanwhile. Counts requests. */
@@ -32,14 +32,9 @@ const network = Effect.gen(function* () {
   return { state, back: set(true), away: set(false) }
 })
 
-/** At once, as often as there are failures to retry; completes `asked` at the first. */
-const policy = (asked: Deferred.Deferred<void>, times: number) =>
-  Schedule.recurs(times).pipe(
-    Schedule.whileInput((error: { readonly isRetryable: boolean }) => {
-      Deferred.unsafeDone(asked, Effect.void)
-      return error.isRetryable
-    })
-  ) as RetryPolicy.Policy
+/** Completes `asked` at the first failure. */
+const telling = (times: number, asked: Deferred.Deferred<void>) =>
+  RetryPolicy.withRetryPolicy(policy(times, () => Deferred.unsafeDone(asked, Effect.void)))
 
 const serverUrl = "http://mix.test:1"
 
@@ -48,7 +43,7 @@ it.scopedLive("on: the retry waits until the browser is online, whoever chose th
     const { back, state } = yield* network
     const asked = yield* Deferred.make<void>()
     const messages = yield* service({ serverUrl, waitWhileOffline: true })
-    const call = messages.getHistory().pipe(RetryPolicy.withRetryPolicy(policy(asked, 1)))
+    const call = messages.getHistory().pipe(telling(1, asked))
     const fiber = yield* Effect.fork(call)
     yield* Deferred.await(asked)
     yield* Effect.yieldNow()
@@ -64,7 +59,7 @@ it.scopedLive("off: retries go on failing, and end with the policy", () =>
     const { state } = yield* network
     const asked = yield* Deferred.make<void>()
     const messages = yield* service({ serverUrl })
-    const error = yield* failure(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(policy(asked, 2))))
+    const error = yield* failure(messages.getHistory().pipe(telling(2, asked)))
     matches(error, { _tag: "ConnectionError", code: "OFFLINE", attempts: 3, hint: "this browser is offline" })
     assert.deepStrictEqual(state, { requests: 3, listeners: 0 })
   })
@@ -75,7 +70,7 @@ it.scopedLive("the deadline ends the wait, and the error is that of the last att
     const { state } = yield* network
     const asked = yield* Deferred.make<void>()
     const messages = yield* service({ serverUrl, waitWhileOffline: true, deadline: "100 millis" })
-    const error = yield* failure(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(policy(asked, 5))))
+    const error = yield* failure(messages.getHistory().pipe(telling(5, asked)))
     matches(error, { _tag: "ConnectionError", code: "OFFLINE", attempts: 1 })
     assert.deepStrictEqual(state, { requests: 1, listeners: 0 })
   })
@@ -86,7 +81,7 @@ it.scopedLive("160 the deadline ends the wait where nothing can be interrupted",
     const { state } = yield* network
     const asked = yield* Deferred.make<void>()
     const messages = yield* service({ serverUrl, waitWhileOffline: true, deadline: "100 millis" })
-    const call = messages.getHistory().pipe(RetryPolicy.withRetryPolicy(policy(asked, 5)))
+    const call = messages.getHistory().pipe(telling(5, asked))
     matches(yield* failure(Effect.uninterruptible(call)), { _tag: "ConnectionError", code: "OFFLINE", attempts: 1 })
     assert.deepStrictEqual(state, { requests: 1, listeners: 0 })
   })
@@ -97,7 +92,7 @@ it.scopedLive("interruption ends the wait", () =>
     const { state } = yield* network
     const asked = yield* Deferred.make<void>()
     const messages = yield* service({ serverUrl, waitWhileOffline: true })
-    const call = messages.getHistory().pipe(RetryPolicy.withRetryPolicy(policy(asked, 1)))
+    const call = messages.getHistory().pipe(telling(1, asked))
     const fiber = yield* Effect.fork(call)
     yield* Deferred.await(asked)
     yield* Fiber.interrupt(fiber)
@@ -110,9 +105,7 @@ it.scopedLive("a network that comes and goes: each retry waits anew", () =>
     const { away, back, state } = yield* network
     const messages = yield* service({ serverUrl, waitWhileOffline: true })
     let asked = yield* Deferred.make<void>()
-    const flapping = Schedule.recurs(3).pipe(
-      Schedule.tapInput(() => Deferred.succeed(asked, undefined))
-    ) as RetryPolicy.Policy
+    const flapping = policy(3, () => Deferred.unsafeDone(asked, Effect.void))
     const fiber = yield* Effect.fork(messages.getHistory().pipe(RetryPolicy.withRetryPolicy(flapping)))
     for (const requests of [1, 2]) {
       yield* Deferred.await(asked)

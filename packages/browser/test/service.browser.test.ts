@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { MessageId } from "@mix-effect/core"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -80,8 +81,8 @@ describe.each(["2025-09-11", "2025-09-25", "2025-10-10"] as const)("Mix of %s", 
         Chunk.toReadonlyArray(all).map(({ id }) => id),
         ids
       )
-      const pages = yield* Stream.runCollect(messages.streamHistoryPages({ pageSize: 50 }).pipe(Stream.take(2)))
-      const cursor = Chunk.unsafeLast(pages).cursor
+      const pages = messages.streamHistoryPages({ pageSize: 50 }).pipe(Stream.take(2))
+      const { cursor } = Option.getOrThrow(yield* Stream.runLast(pages))
       const rest = yield* Stream.runCollect(messages.streamHistory({ pageSize: 100, from: cursor }))
       assert.deepStrictEqual<ReadonlyArray<string>>(
         Chunk.toReadonlyArray(rest).map(({ id }) => id),
@@ -95,7 +96,7 @@ describe.each(["2025-09-11", "2025-09-25", "2025-10-10"] as const)("Mix of %s", 
     Effect.gen(function* () {
       const server = yield* startMix({ generation, seed: { messages: 5 } })
       const messages = yield* service({ serverUrl: server.url })
-      const { cursor } = Chunk.unsafeHead(yield* Stream.runCollect(messages.streamHistoryPages().pipe(Stream.take(1))))
+      const { cursor } = Option.getOrThrow(yield* Stream.runHead(messages.streamHistoryPages()))
       const expected: Array<string> = []
       for (const text of ["one", "two", "three"]) {
         expected.push(yield* server.append({ sessionId: "s1", text, createdAt: 4_000_000_000 + expected.length }))

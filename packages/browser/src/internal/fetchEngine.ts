@@ -2,7 +2,6 @@
  * An engine over `fetch`. It tells a redirect from other hidden replies, an offline browser from a server that is down, and
  * a `Response` from whatever else a replaced `fetch` may give.
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Engine from "@mix-effect/http/Engine"
 import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as ConfigError from "effect/ConfigError"
@@ -177,15 +176,21 @@ const engineOf =
       }
     })
 
+/** The keys of `FetchHttpClient`: a page that only asks for what is provided needs nothing of that module. */
+const keys = {
+  fetch: "@effect/platform/FetchHttpClient/Fetch",
+  requestInit: "@effect/platform/FetchHttpClient/FetchOptions"
+}
+
 /** Takes `fetch` from the environment where it is provided (`FetchHttpClient.Fetch`), else the global one. */
 export const make: Effect.Effect<Engine.Engine, ConfigError.ConfigError> = Effect.gen(function* () {
   const { unsafeMap } = (yield* Effect.context<never>()) as Context.Context<unknown>
-  const fetch: Fetch | undefined = unsafeMap.get(FetchHttpClient.Fetch.key)
+  const fetch: Fetch | undefined = unsafeMap.get(keys.fetch)
   if (typeof (fetch ?? globalThis.fetch) !== "function") {
     return yield* Effect.fail(ConfigError.MissingData(["fetch"], "this environment has no fetch to make requests with"))
   }
   return engineOf(fetch, {
-    every: unsafeMap.get(FetchHttpClient.RequestInit.key) ?? {},
+    every: unsafeMap.get(keys.requestInit) ?? {},
     reads: Engine.fetchReadOptions()
   })
 })

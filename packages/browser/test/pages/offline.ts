@@ -3,8 +3,8 @@ import { SessionId } from "@mix-effect/core"
 import { RetryPolicy } from "@mix-effect/http"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
+import { policy } from "../policy.ts"
 import { failed, report } from "./globals.ts"
 
 const goOffline = (yes: boolean) =>
@@ -19,13 +19,7 @@ const asked = () => {
   const first = new Promise<void>((resolve) => {
     tell = resolve
   })
-  const policy = Schedule.recurs(3).pipe(
-    Schedule.whileInput((error: { readonly isRetryable: boolean }) => {
-      tell()
-      return error.isRetryable
-    })
-  ) as RetryPolicy.Policy
-  return { policy, first: Effect.promise(() => first) }
+  return { policy: policy(3, () => tell()), first: Effect.promise(() => first) }
 }
 
 const send = { id: SessionId.make("s1"), text: "Hello" }

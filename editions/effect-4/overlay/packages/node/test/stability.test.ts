@@ -54,7 +54,7 @@ const unstable = (module: string, names: ReadonlySet<string>) => {
   return tags.filter(([, tag]) => tag !== "stable").map(([what, tag]) => `${what} is ${tag}`)
 }
 
-for (const name of ["core", "node"]) {
+for (const name of ["core", "node", "browser"]) {
   it(`${name} is made of what is stable in Effect`, async () => {
     const modules = await used(name)
     assert.isAbove(modules.size, 10)
