@@ -29,15 +29,15 @@ const toEffect = (value: unknown): Run => {
 
 const tooLong = () => new Error("does not end: export its effect, or mark it `ts no-run`")
 
+const load = (index: number): Promise<object> => import(new URL(`snippet-${index}.mjs`, import.meta.url).href)
+
 const runSnippet = (name: string, index: number) =>
   Effect.gen(function* () {
-    const module = yield* Effect.promise(
-      (): Promise<object> => import(new URL(`snippet-${index}.mjs`, import.meta.url).href)
-    ).pipe(
-      Effect.timeoutOption("20 seconds"),
-      Effect.map(Option.getOrThrowWith(tooLong)),
-      Effect.catchAllCause(report(name))
+    const loaded = Effect.timeoutOption(
+      Effect.promise(() => load(index)),
+      "20 seconds"
     )
+    const module = yield* Effect.catchAllCause(Effect.map(loaded, Option.getOrThrowWith(tooLong)), report(name))
     const runs = Object.entries(module).map(([key, value]) =>
       // Two seconds are for those that never end, such as one that follows the history.
       Effect.catchAllCause(Effect.timeoutOption(toEffect(value), "2 seconds"), report(`${name}: ${key}`))

@@ -9,13 +9,13 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Certificate from "../../packages/testing/src/internal/faultServer/certificate.ts"
-import { collect, runAll } from "../snippets.ts"
+import { collect, isFor, runAll } from "../snippets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "mix-effect-recipes-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-const recipes = collect(root).filter(({ edition, file }) => file === join("docs", "node.md") && edition !== 4)
+const recipes = collect(root).filter((snippet) => snippet.file === join("docs", "node.md") && isFor(3)(snippet))
 
 /** The only recipe with these words, its exported layer used for a call. */
 const recipe = (words: string, replacements: Readonly<Record<string, string>> = {}) => {
@@ -34,7 +34,7 @@ import * as $Effect from "effect/Effect"
 await $Effect.runPromise($Effect.provide($Effect.flatMap(MessagesService, (messages) => messages.getHistory()), MessagesLive))
 `
   }
-  return { file: "docs/node.md", line: snippet?.line ?? 0, code, run: true }
+  return { file: "docs/node.md", line: snippet?.line ?? 0, code, run: true, edition: undefined }
 }
 
 /** Runs them, all in one process: none may fail. */

@@ -1,15 +1,22 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { MixServer } from "@mix-effect/testing"
 import { Effect } from "effect"
-import { check, collect, runAll, type Snippet } from "../snippets.ts"
+import { check, collect, isFor, runAll, type Snippet } from "../snippets.ts"
+import { editions } from "../tarballs.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-const snippet = (line: number, code: string): Snippet => ({ file: "README.md", line, code, run: true })
+const snippet = (line: number, code: string): Snippet => ({
+  file: "README.md",
+  line,
+  code,
+  run: true,
+  edition: undefined
+})
 
 /** Runs snippets against a served Mix server, and answers with what failed and with what the server was asked. */
 const runOnServer = (snippets: ReadonlyArray<Snippet>, workspace = root) =>
@@ -22,20 +29,24 @@ const runOnServer = (snippets: ReadonlyArray<Snippet>, workspace = root) =>
     return { problems, targets }
   })
 
-/** What runs for both major versions of Effect; for Effect 4 in the tree of its edition. */
-const both = (edition: 3 | 4, workspace: string) => {
+/** What holds for both major versions of Effect, with that of a workspace. */
+const allHold = (edition: 3 | 4, workspace: string) => {
   const snippets = collect(root, workspace)
 
-  it("all compile, and one that does not is told by its file and line", async () => {
+  it("all compile; one that does not, or that the other Effect need not have for itself, is told by its file and line", async () => {
     const wrong = { ...snippet(7, "export {}\nconst n: number = 'one'\n"), file: "wrong.md" }
-    assert.deepStrictEqual(await check(workspace, [...snippets, wrong], edition), [
-      "wrong.md:8: Type 'string' is not assignable to type 'number'."
+    const other = edition === 3 ? (4 as const) : (3 as const)
+    const needless = { ...snippet(1, "export {}\n"), file: "needless.md", edition: other }
+    const problems = await check(workspace, [...snippets, wrong, needless, { ...wrong, edition: other }], edition)
+    assert.deepStrictEqual(problems, [
+      "wrong.md:8: Type 'string' is not assignable to type 'number'.",
+      `needless.md:1: holds for Effect ${edition}, too: one block is enough`
     ])
   })
 
   it.scopedLive("all run, but for those marked `no-run`", () =>
     Effect.gen(function* () {
-      const own = snippets.filter(({ edition: only = edition, run }) => run && only === edition)
+      const own = snippets.filter((snippet) => snippet.run && isFor(edition)(snippet))
       const { problems, targets } = yield* runOnServer(own, workspace)
       assert.deepStrictEqual(problems, [])
       assert.include(targets.join("\n"), "GET /api/messages/history")
@@ -55,7 +66,13 @@ describe("Snippets", () => {
     assert.isAbove(count("packages/"), 10)
   })
 
-  both(3, root)
+  allHold(3, root)
+})
+
+// Without the edition they are skipped, which shows; where `CI` is set they fail.
+const isInstalled = existsSync(join(editions["effect-4"], "node_modules"))
+describe.skipIf(!isInstalled && !process.env.CI)("Snippets with Effect 4 (see editions/effect-4/README.md)", () => {
+  allHold(4, editions["effect-4"])
 })
 
 describe("A snippet", () => {
@@ -72,6 +89,28 @@ describe("A snippet", () => {
 
   it("is not run where it says so", () => {
     assert.deepStrictEqual(collectReadme("```ts no-run\nf()\n```\n"), [{ ...snippet(2, "f()\n"), run: false }])
+  })
+
+  it("for Effect 4 takes the place of the one before it", () => {
+    const text = "```ts\na()\n```\n\n```ts\nb()\n```\n\n```ts effect-4\nb4()\n```\n"
+    const codes = (edition: 3 | 4) =>
+      collectReadme(text)
+        .filter(isFor(edition))
+        .map(({ code }) => code)
+    assert.deepStrictEqual(
+      [codes(3), codes(4)],
+      [
+        ["a()\n", "b()\n"],
+        ["a()\n", "b4()\n"]
+      ]
+    )
+  })
+
+  it("is each column of a table of both, below the one before it, at the line of its row", () => {
+    const table = "| Effect 3 | Effect 4 | |\n| --- | --- | --- |\n| `b()` | `c()` | `d` |\n| words | | |\n"
+    const [, three, four] = collectReadme(`\`\`\`ts\na()\n\`\`\`\n\n${table}`)
+    assert.deepStrictEqual(three, { ...snippet(6, "a()\n;b()\n;\n"), run: false, edition: 3 })
+    assert.deepStrictEqual(four, { ...snippet(6, "a()\n;c()\n;\n"), run: false, edition: 4 })
   })
 
   it("cannot be marked in another way, which would leave it out", () => {
