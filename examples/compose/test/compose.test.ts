@@ -51,7 +51,7 @@ describe("compose", () => {
     Effect.gen(function* () {
       const error = (env: Readonly<Record<string, string>>) =>
         Effect.map(Effect.flip(Effect.provide(busiest, AppLive).pipe(withEnv(env))), String)
-      assert.include(yield* error({ DIGEST_TOP: "many" }), "DIGEST.TOP")
+      assert.match(yield* error({ DIGEST_TOP: "many" }), /DIGEST.*TOP/)
       assert.include(yield* error({ DIGEST_WINDOW: "0" }), "must be 1 or more")
       assert.include(yield* error({ MIX_DEADLINE: "soon" }), "MIX_DEADLINE")
       assert.include(yield* error({ MIX_SERVER_URL: "mix.example.com" }), "MIX_SERVER_URL")

@@ -163,7 +163,7 @@ it.live("165 Bun's undici cannot dispatch: a ConfigError when the layer is built
           Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries({ HTTPS_PROXY })))),
           Effect.runPromise
         )
-        console.log(error._tag, String(error))
+        console.log(error._tag, String(error).replaceAll("\\n", " "))
       }
     `)
     const lines = ended.stdout.trimEnd().split("\n")
@@ -234,14 +234,16 @@ it.scopedLive("165 an environment that cannot be read, as Deno's, is a ConfigErr
 const program = (calls: ReadonlyArray<readonly [url: string, call: string]>) => `
   import { MessagesService } from "@mix-effect/core"
   import { MixNode } from "@mix-effect/node"
-  import { Effect, Stream } from "effect"
+  import { Effect, Either, Stream } from "effect"
   const play = async (serverUrl, call) => {
     const layer = MixNode.layer({ serverUrl, requestTimeout: "5 seconds", deadline: "5 seconds" })
-    const exit = await Effect.runPromiseExit(Effect.flatMap(MessagesService, call).pipe(Effect.provide(layer)))
+    const result = await Effect.runPromise(Effect.either(Effect.flatMap(MessagesService, call).pipe(Effect.provide(layer))))
     // Handles are let go of a turn after they are closed.
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
-    const { error } = exit._tag === "Success" ? {} : exit.cause
-    const outcome = error === undefined ? JSON.stringify(exit.value) : error._tag + " " + error.code + " " + error.attempts
+    const outcome = Either.match(result, {
+      onLeft: (error) => error._tag + " " + error.code + " " + error.attempts,
+      onRight: (value) => JSON.stringify(value)
+    })
     console.log(outcome, "open:" + ${handles}.join())
   }
   ${calls.map(([url, call]) => `await play(${JSON.stringify(url)}, (messages) => ${call})`).join("\n")}
