@@ -516,7 +516,7 @@ describe("walk", () => {
     for (const { walk } of pages) {
       const { present, recent, sessions } = walk.place
       assert.isAtMost(recent.log.ranks.size, 2048 + 104)
-      assert.isAtMost(sessions.size, 64)
+      assert.isAtMost(sessions.length, 64)
       assert.isAtMost(present.open.length + present.settled.length, 100)
       assert.isAtMost(walk.run.pageStarts.length, 8)
     }

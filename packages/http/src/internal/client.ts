@@ -2,6 +2,7 @@
 
 import { type GetHistoryError, type MixError, type Operation, Prefetching, RequestTimeout } from "@mix-effect/core"
 import type * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -131,13 +132,14 @@ export const make = <R>(
       const onRetry = (error: MixError, number: number, delay: Duration.Duration) =>
         telemetry.retry(operation, error, number, delay)
 
-      const attempts = Effect.gen(function* () {
-        const given = yield* RetryPolicy.current(policyAtBuild)
-        const adapted = (yield* Prefetching) ? RetryPolicy.none : (platform.policy?.(given) ?? given)
-        const policy = isOnce ? Schedule.whileInput(adapted, (error: MixError) => error.isRetryable) : adapted
-        const limit = (yield* MixConfig.Deadline) ?? (isSlow ? config.sendTimeout : config.deadline)
-        return yield* Retry.run({ policy, budget, limit, attempt: attemptWithin(limit), onRetry })
-      })
+      const attempts = Effect.flatMap(RetryPolicy.current(policyAtBuild), (given) =>
+        Effect.flatMap(Effect.context<never>(), (context) => {
+          const adapted = Context.get(context, Prefetching) ? RetryPolicy.none : (platform.policy?.(given) ?? given)
+          const policy = isOnce ? Schedule.whileInput(adapted, (error: MixError) => error.isRetryable) : adapted
+          const limit = Context.get(context, MixConfig.Deadline) ?? (isSlow ? config.sendTimeout : config.deadline)
+          return Retry.run({ policy, budget, limit, attempt: attemptWithin(limit), onRetry })
+        })
+      )
       const { explain } = platform
       return telemetry.call(
         `${service}.${operation}`,

@@ -76,6 +76,7 @@ const partsOf = (text: string, pattern: RegExp) =>
 
 /** Of several values the last counts, as in browsers (the Fetch Standard, "extract a MIME type"). */
 const kindOf = (contentType: string | undefined): Kind => {
+  if (contentType === "application/json") return "json" // as Mix says it
   const [type, ...rest] = partsOf(partsOf(contentType?.toLowerCase() ?? "", values).at(-1) ?? "", parameters)
   if (type === undefined) return "none"
   const charset = rest

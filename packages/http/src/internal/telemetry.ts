@@ -69,14 +69,6 @@ export const errorType = (error: MixError, status: number | undefined): string =
 const log = (write: Effect.Effect<void>, annotations: Readonly<Record<string, unknown>>): Effect.Effect<void> =>
   Effect.catchAllDefect(Effect.annotateLogs(write, annotations), () => Effect.void)
 
-/** Does nothing, not even make the annotations, unless Trace lines are wanted. */
-const logTrace = (message: string, annotations: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
-  Effect.withFiberRuntime((fiber) =>
-    LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Trace)
-      ? Effect.void
-      : log(Effect.logTrace(message), annotations())
-  )
-
 /** What is recorded of the calls of one layer. Spans are `needed` where requests carry their ids. */
 export const make = (server: Server, needed: boolean) => {
   const common = { "server.address": server.address, "server.port": server.port }
@@ -122,50 +114,55 @@ export const make = (server: Server, needed: boolean) => {
         }
       })
       return Span.use(`${method} ${route}`, spanOptions, needed, (span) =>
-        Effect.clockWith((clock) => {
-          const start = clock.unsafeCurrentTimeNanos()
-          const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
-          const progress: Progress = { phase: "unknown" }
-          let status: number | undefined
-          let bytes: number | undefined
-          const finish = (exit: Exit.Exit<A, E>) => {
-            const failure = Exit.isSuccess(exit) ? undefined : Cause.failureOption(exit.cause)
-            const outcome = {
-              ...(status !== undefined && { "http.response.status_code": status }),
-              ...(failure !== undefined && {
-                "error.type": Option.isNone(failure) ? "interrupted" : errorType(failure.value, status)
-              })
-            }
-            if (span !== undefined) Span.annotate(span, outcome)
-            const took = elapsed()
-            return Effect.zipRight(
-              Metric.update(durationOf(method, outcome), Duration.toSeconds(took)),
-              logTrace(`${method} ${route}`, () => ({
+        Effect.withFiberRuntime((fiber) =>
+          Effect.clockWith((clock) => {
+            // What a Trace line says takes time to note.
+            const isTraced = !LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Trace)
+            const start = clock.unsafeCurrentTimeNanos()
+            const elapsed = () => Duration.nanos(clock.unsafeCurrentTimeNanos() - start)
+            const progress: Progress = { phase: "unknown" }
+            let status: number | undefined
+            let bytes: number | undefined
+            const finish = (exit: Exit.Exit<A, E>) => {
+              const failure = Exit.isSuccess(exit) ? undefined : Cause.failureOption(exit.cause)
+              const outcome = {
+                ...(status !== undefined && { "http.response.status_code": status }),
+                ...(failure !== undefined && {
+                  "error.type": Option.isNone(failure) ? "interrupted" : errorType(failure.value, status)
+                })
+              }
+              if (span !== undefined) Span.annotate(span, outcome)
+              const took = elapsed()
+              const measured = Metric.update(durationOf(method, outcome), Duration.toSeconds(took))
+              if (!isTraced) return measured
+              const line = log(Effect.logTrace(`${method} ${route}`), {
                 attempt: number,
                 ...outcome,
                 ...codeOf(failure),
                 ms: Math.round(Duration.toMillis(took)),
                 ...(bytes !== undefined && { bytes }),
                 ...(progress.connection !== undefined && { connection: progress.connection })
-              }))
-            )
-          }
-          const observe = (reply: Reply): Reply => {
-            status = reply.status
-            return {
-              status,
-              hint: reply.hint,
-              header: (name) => reply.header(name),
-              body: (maxBytes) =>
-                Effect.map(reply.body(maxBytes), (body) => {
-                  bytes = body.byteLength
-                  return body
-                }),
-              chunks: (onChunk) => reply.chunks(onChunk)
+              })
+              return Effect.zipRight(measured, line)
             }
-          }
-          return Effect.onExit(attempt({ span, elapsed, progress, observe }), finish)
-        })
+            const observe = (reply: Reply): Reply => {
+              status = reply.status
+              if (!isTraced) return reply
+              return {
+                status,
+                hint: reply.hint,
+                header: (name) => reply.header(name),
+                body: (maxBytes) =>
+                  Effect.map(reply.body(maxBytes), (body) => {
+                    bytes = body.byteLength
+                    return body
+                  }),
+                chunks: (onChunk) => reply.chunks(onChunk)
+              }
+            }
+            return Effect.onExit(attempt({ span, elapsed, progress, observe }), finish)
+          })
+        )
       )
     },
 

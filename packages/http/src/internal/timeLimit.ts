@@ -74,13 +74,13 @@ export const timeLimit = <A, E>(
       abort()
     }
     return Effect.acquireUseRelease(
-      Effect.zip(start(limit, expire), AsyncContext.stay),
+      Effect.map(start(limit, expire), (stop) => ({ stop, back: AsyncContext.wayBack() })),
       () => work({ signal: controller.signal, expired: () => expired, within, keep }),
-      ([stop, leave]) =>
+      ({ back, stop }) =>
         Effect.suspend(() => {
           stop()
           if (!kept) abort()
-          return leave
+          return back
         })
     )
   })

@@ -43,8 +43,9 @@ const maxCodings = 5
  * for an encoding that is not known. The header lists encodings in the order in which they were applied (RFC 9110, 8.4), so
  * one that comes twice was applied twice.
  */
-export const decodersOf = (value: string | undefined): ReadonlyArray<Transform> | undefined => {
-  const names = (value ?? "")
+export const decodersOf = (value = ""): ReadonlyArray<Transform> | undefined => {
+  if (value === "") return []
+  const names = value
     .toLowerCase()
     .split(",")
     .map((name) => name.trim().replace(/^x-(?=gzip$)/, ""))

@@ -26,7 +26,7 @@ export interface Place {
    * The rows given last of each session, for the sessions that were met last, in order. Servers delete sessions whole, or
    * from their newest message down. So where these rows are gone, every row of the session that was given is.
    */
-  readonly sessions: ReadonlyMap<string, ReadonlyArray<string>>
+  readonly sessions: ReadonlyArray<readonly [sessionId: string, ids: ReadonlyArray<string>]>
   /** Whether a row was given of a session that is not in `sessions`. */
   readonly forgot: boolean
   /** Whether no row that was given is in the list: then reading begins at its head, and needs no known row. */
@@ -57,19 +57,16 @@ export const addSessions = (place: Place, rows: ReadonlyArray<Row>): Pick<Place,
       latest.set(sessionId, ids)
     } else forgot = true
   }
-  const sessions = new Map(place.sessions)
-  for (const [sessionId, ids] of [...latest].reverse()) {
+  const others = place.sessions.filter(([sessionId, earlier]) => {
+    const ids = latest.get(sessionId)
+    if (ids === undefined) return true
     const missing = rowsOfSession - ids.length
-    const earlier = missing > 0 ? (sessions.get(sessionId) ?? []).slice(-missing) : []
-    sessions.delete(sessionId)
-    sessions.set(sessionId, [...earlier, ...ids.reverse()])
-  }
-  for (const sessionId of sessions.keys()) {
-    if (sessions.size <= maxSessions) break
-    sessions.delete(sessionId)
-    forgot = true
-  }
-  return { sessions, forgot }
+    if (missing > 0) ids.push(...earlier.slice(-missing).reverse())
+    return false
+  })
+  const met = Array.from(latest, ([sessionId, ids]) => [sessionId, ids.reverse()] as const).reverse()
+  const sessions = [...others, ...met]
+  return { sessions: sessions.slice(-maxSessions), forgot: forgot || sessions.length > maxSessions }
 }
 
 /** Nothing was read. */
@@ -77,34 +74,27 @@ export const start: Place = {
   position: 0,
   recent: Window.make(),
   openBelow: 0,
-  sessions: new Map(),
+  sessions: [],
   forgot: false,
   fromHead: true,
   present: { open: [], settled: [], whole: false }
 }
 
 /** A place as JSON. */
-export interface Encoded {
-  readonly position: number
+export interface Encoded extends Omit<Place, "openBelow" | "recent"> {
   readonly recent: ReadonlyArray<string>
   /** How many of `recent`, from the first on, have a lower rank than `openBelow`. */
   readonly open: number
-  readonly sessions: ReadonlyArray<readonly [sessionId: string, ids: ReadonlyArray<string>]>
-  readonly forgot: boolean
-  readonly fromHead: boolean
-  readonly present: Present
 }
 
-export const encode = ({ openBelow, recent, sessions, ...place }: Place): Encoded => ({
+export const encode = ({ openBelow, recent, ...place }: Place): Encoded => ({
   ...place,
-  sessions: [...sessions],
   recent: Window.ids(recent),
   open: Math.max(0, openBelow - Window.begin(recent))
 })
 
-export const decode = ({ open, recent, sessions, ...place }: Encoded): Place => ({
+export const decode = ({ open, recent, ...place }: Encoded): Place => ({
   ...place,
-  sessions: new Map(sessions),
   recent: Window.make(recent),
   openBelow: open
 })

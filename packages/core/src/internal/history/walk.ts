@@ -261,9 +261,13 @@ const noRows = (place: Place.Place, run: Run, step: Step = read): Interpretation
 const stall = (walk: Walk, reason: StallReason): Interpretation<never> => ({ _tag: "Stalled", walk, reason })
 
 const count = (run: Run, counts: Partial<HistoryStats>): Run => {
-  const stats: Record<keyof HistoryStats, number> = { ...run.stats }
-  for (const [kind, more] of Object.entries(counts)) stats[kind as keyof HistoryStats] += more
-  return { ...run, stats }
+  // Nearly always all of them are 0.
+  let { stats } = run
+  for (const kind in counts) {
+    const more = counts[kind as keyof HistoryStats] ?? 0
+    if (more > 0) stats = { ...stats, [kind]: stats[kind as keyof HistoryStats] + more }
+  }
+  return stats === run.stats ? run : { ...run, stats }
 }
 
 /** Gives the unknown rows behind the last known one, and those that changed places with known ones. */
@@ -293,8 +297,7 @@ const give = <A extends Row>(
   const shift = isFirst ? 0 : offset + last + 1 - place.position
   const isShort = rows.length < limit
   const openUntil = isHead ? answeredAt + openFor : (run.openUntil ?? answeredAt + openFor)
-  const duplicatesDropped = candidates - given.length
-  const counted = duplicatesDropped + unreadable === 0 ? run : count(run, { duplicatesDropped, unreadable })
+  const counted = count(run, { duplicatesDropped: candidates - given.length, unreadable })
   return {
     _tag: "Rows",
     rows: given,
@@ -373,7 +376,7 @@ const nothingNew = (
 /** Of the rows that were given last of their sessions, the one in an answer that was given last. */
 const sightingOf = ({ sessions }: Place.Place, { request: { offset }, rows }: Answer<Row>) => {
   let sighting: Search.Sighting | undefined
-  const ranks = new Map([...sessions.values()].flatMap((ids, rank) => ids.map((id) => [id, rank] as const)))
+  const ranks = new Map(sessions.flatMap(([, ids], rank) => ids.map((id) => [id, rank] as const)))
   for (const [index, { id }] of rows.entries()) {
     const rank = ranks.get(id) ?? -1
     if (rank >= (sighting?.rank ?? 0)) sighting = { id, rank, position: offset + index + 1 }
