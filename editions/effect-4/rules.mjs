@@ -17,6 +17,7 @@ export const sources = [
   "scripts/example.ts",
   "scripts/matrix",
   "scripts/snippetsProcess.ts",
+  "scripts/test/editions",
   "tsconfig.base.json",
   "tsconfig.check.json",
   "tsconfig.json",
