@@ -34,7 +34,7 @@ const wrongFiles = ({ folder, id, workspace }: Tarball): ReadonlyArray<string> =
   const outputs = [".js", ".js.map", ".d.ts", ".d.ts.map"]
   const sources = [...filesBelow(join(workspace, "packages", id, "src"))]
   const expected = new Set([
-    ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
+    ...["AGENTS.md", "CHANGELOG.md", "LICENSE", "README.md", "package.json"],
     ...sources.map((source) => `src/${source}`),
     ...sources.flatMap((source) => outputs.map((output) => `dist/${source.replace(/\.ts$/, output)}`))
   ])
