@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 
 // What an app downloads, by esbuild from the built packages: `npm run build && npm run size`. A budget is what was measured
 // and a few hundred bytes for a day's work: lower it when the bytes go down. Size Limit knows neither rollup nor differences:
@@ -14,13 +14,32 @@ const page = (name, limit, external) => ({
   modifyEsbuildConfig: (config) => ({ ...config, format: "esm", target: "es2022", external })
 })
 
-/** The same page with `MixBrowser.layer`, which provides the sessions too. */
-const withSessions = (name, limit, external) => {
-  const { modifyEsbuildConfig, ...rest } = page(name, limit, external)
-  const contents = readFileSync("scripts/matrix/page.ts", "utf8").replace("layerMessages", "layer")
-  const stdin = { contents, loader: "ts", resolveDir: "scripts/matrix" }
+const source = readFileSync("scripts/matrix/page.ts", "utf8")
+
+/** The same page of other text, or of the packages of another folder. */
+const pageOf = (contents, resolveDir, entry) => {
+  const { modifyEsbuildConfig, ...rest } = entry
+  const stdin = { contents, loader: "ts", resolveDir }
   return { ...rest, modifyEsbuildConfig: (config) => ({ ...modifyEsbuildConfig(config), entryPoints: [], stdin }) }
 }
+
+/** The same page with `MixBrowser.layer`, which provides the sessions too. */
+const sessions = source.replace("layerMessages", "layer")
+
+/** The Effect 4 edition, from its sources: `npm run editions tree` makes them. */
+const tree = "editions/effect-4/tree"
+const fromSources = (entry) => ({
+  ...entry,
+  modifyEsbuildConfig: (config) => ({ ...entry.modifyEsbuildConfig(config), conditions: ["@mix-effect/source"] })
+})
+const effect4 = !existsSync(`${tree}/node_modules`)
+  ? []
+  : [
+      pageOf(source, tree, page("Effect 4: a page", 71_600, [])),
+      pageOf(source, tree, page("Effect 4: the SDK alone in it", 28_100, peers)),
+      pageOf(sessions, tree, page("Effect 4: a page with sessions", 81_900, [])),
+      pageOf(sessions, tree, page("Effect 4: the SDK alone in that", 36_400, peers))
+    ].map(fromSources)
 
 /** What stays, minified, of a package of which an app uses next to nothing. */
 const unused = (name, contents) => ({
@@ -40,10 +59,11 @@ const unused = (name, contents) => ({
 })
 
 export default [
+  ...effect4,
   page("a page", 105_500, []),
   page("the SDK alone in it", 27_000, peers),
-  withSessions("a page with sessions", 115_000, []),
-  withSessions("the SDK alone in that", 35_600, peers),
+  pageOf(sessions, "scripts/matrix", page("a page with sessions", 115_000, [])),
+  pageOf(sessions, "scripts/matrix", page("the SDK alone in that", 35_600, peers)),
   unused("browser", 'import "@mix-effect/browser"'),
   unused("core", 'import { kindOf } from "@mix-effect/core/Mismatch"\nconsole.log(kindOf)'),
   unused("http", 'import { none } from "@mix-effect/http/RetryPolicy"\nconsole.log(none)'),
