@@ -183,7 +183,7 @@ describe.skipIf(!isInstalled)("Both editions", () => {
           { concurrency: 2 }
         )
         const [three = [], four] = sent
-        assert.isAbove(three.length, 30)
+        assert.isAbove(three.length, 40)
         assert.deepStrictEqual(four, three)
       }
     })

@@ -1,5 +1,6 @@
 /** One edition as a process: does what the arguments say, and prints what came of it as JSON. By its rules it is Effect 4's too. */
 import { FetchHttpClient } from "@effect/platform"
+import * as Browser from "@mix-effect/browser"
 import * as Core from "@mix-effect/core"
 import * as Http from "@mix-effect/http"
 import * as Node from "@mix-effect/node"
@@ -163,6 +164,7 @@ const calls = (serverUrl: string, isNew: boolean) => {
   }
   const layers = [
     Node.MixNode.layer(options),
+    Browser.MixBrowser.layer(options),
     Layer.provide(Http.SessionsHttp.layer({ ...options, tracePropagation: false }), FetchHttpClient.layer)
   ]
   return Effect.forEach(layers, (layer) => Effect.provide(operations(isNew), layer), { discard: true })
@@ -183,7 +185,7 @@ const config = Effect.gen(function* () {
   }
 })
 
-const sdk = { Core, Http, Node, Testing }
+const sdk = { Browser, Core, Http, Node, Testing }
 
 const commands: Readonly<Record<string, (...args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown>>> = {
   names: () => Effect.sync(() => names(sdk)),
