@@ -100,23 +100,26 @@ const written = async <A>(root: string, snippets: ReadonlyArray<Snippet>, use: (
   }
 }
 
-const tsconfig = `{"extends":"../tsconfig.check.json","compilerOptions":{"noUnusedLocals":false},"include":["*.ts"]}`
-
-/** Type-checks snippets. Answers one line for each thing wrong, and for each snippet of the other edition that holds here, too. */
+/**
+ * Type-checks snippets, and what they import only as far as they use it. Answers one line for each thing wrong, and for each
+ * snippet of the other edition that holds here, too.
+ */
 export const check = (root: string, snippets: ReadonlyArray<Snippet>, edition: 3 | 4 = 3) =>
   written(root, snippets, async (folder): Promise<ReadonlyArray<string>> => {
-    writeFileSync(join(folder, "tsconfig.json"), tsconfig)
-    const args = [join(root, "node_modules/typescript/bin/tsc"), "--pretty", "false"]
-    const failure: string = await run(folder, process.execPath, args).then(() => "", String)
-    const errors = [...failure.matchAll(/^snippet-(\d+)\.ts\((\d+),\d+\): error TS\d+: (.*(?:\n +.*)*)/gm)]
-    if (errors.length === 0 && failure !== "") return [failure]
+    const paths = snippets.map((_, index) => join(folder, `snippet-${index}.ts`))
+    const config = ts.parseJsonConfigFileContent({ extends: "./tsconfig.check.json", files: paths }, ts.sys, root)
+    const program = ts.createProgram(paths, { ...config.options, noUnusedLocals: false })
     return snippets.flatMap((snippet, index) => {
-      const own = errors.filter(([, number]) => number === `${index}`)
-      const told = own.map(([, , line, text]) => `${snippet.file}:${snippet.line + Number(line) - 1}: ${text}`)
-      if (isFor(edition)(snippet)) return told
-      return told.length > 0
-        ? []
-        : `${snippet.file}:${snippet.line}: holds for Effect ${edition}, too: one block is enough`
+      const source = program.getSourceFile(`${paths[index]}`)
+      const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+      if (!isFor(edition)(snippet)) {
+        const needless = `${snippet.file}:${snippet.line}: holds for Effect ${edition}, too: one block is enough`
+        return found.length > 0 ? [] : needless
+      }
+      return found.map(({ messageText, start = 0 }) => {
+        const line = snippet.line + lineOf(snippet.code, start) - 1
+        return `${snippet.file}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`
+      })
     })
   })
 
