@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const conditions = ["@mix-effect/source"]
 
@@ -16,9 +17,22 @@ const node = {
   }
 }
 
+/** Files that take long, by default or with all that they draw: the last of them would leave one worker without work. */
+const slow =
+  /viewer|archive|snippets|Drift|streamHistory|RetryPolicy|scrub|secrets|faults\.|conversationModel|dropped|fuzz/
+
+/** Vitest knows what files took where they ran before, and begins with the largest elsewhere. */
+class SlowFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>) {
+    const [first, rest] = [true, false].map((isSlow) => files.filter(({ moduleId }) => slow.test(moduleId) === isSlow))
+    return [...(await super.sort(first ?? [])), ...(await super.sort(rest ?? []))]
+  }
+}
+
 export default defineConfig({
   test: {
     projects: [node, "packages/browser/vitest.config.ts"],
+    sequence: { sequencer: SlowFirst },
     // A worker loads Effect once for all its files, which is a third of what the tests cost. Workers are shared by the
     // files of one project only, hence one project.
     isolate: false,

@@ -37,6 +37,7 @@ const inChromium = {
     enabled: true,
     provider: "playwright",
     headless: true,
+    isolate: false, // As in the other project, the packages are loaded once.
     screenshotFailures: false,
     instances: [{ browser: "chromium" as const, launch }],
     commands: { bundle, visit }

@@ -81,7 +81,7 @@ const change = (rows: unknown, { at, key, remove, value }: Step) => {
 
 describe("decodeBackendMessages", () => {
   it(`agrees with the schema on lists, most of them changed somewhere (seed ${seed})`, () => {
-    const lists = draws(500, 5000)
+    const lists = draws(200, 5000)
     let decoded = 0
     let refused = 0
     FastCheck.assert(

@@ -65,7 +65,7 @@ const check = (server: Model.ModelServer, old: ReadonlySet<string>, seen: Readon
   }
 }
 
-const runs = draws(4, 30)
+const runs = draws(2, 30)
 
 describe("followHistory under drift", () => {
   it.effect.each([200, 400, 1200, 3000])("%i messages behind a known one of their second come once", (count) =>

@@ -299,7 +299,7 @@ describe("followHistory", () => {
 
   it.effect("emits every survivor once under random changes, or gives up", () =>
     Effect.gen(function* () {
-      const scenarios = draws(12, 40)
+      const scenarios = draws(6, 40)
       const runs = []
       for (let seed = 0; seed < scenarios; seed++) {
         const { change, drawn, server } = Model.scenario(seed, { ...Model.calm, clamps: [undefined], size: 300 })

@@ -173,7 +173,7 @@ describe("parameters", () => {
             assert.instanceOf(Option.getOrUndefined(Cause.failureOption(exit.cause)), InvalidRequest)
           }
         }),
-        { numRuns: draws(500, 5000), seed: 20_250_925 }
+        { numRuns: draws(100, 5000), seed: 20_250_925 }
       )
     })
   })
@@ -388,7 +388,7 @@ describe("parameters", () => {
             }
           }
         ),
-        { numRuns: draws(200, 2000), seed: 20_250_925 }
+        { numRuns: draws(100, 2000), seed: 20_250_925 }
       )
     })
   })

@@ -355,7 +355,7 @@ describe("streamHistory", () => {
     it.effect("loses and repeats nothing under drift", () =>
       Effect.gen(function* () {
         for (const prefetch of [1, 2, 3, 4]) {
-          for (let seed = 0; seed < draws(12, 60); seed++) {
+          for (let seed = 0; seed < draws(6, 60); seed++) {
             const { change, drawn, pageSize, server } = Model.scenario(seed, { ...Model.calm, size: 300 })
             const began = server.ids()
             const history = Model.service(server, { between: change })
@@ -521,7 +521,7 @@ describe("streamHistory", () => {
       "loses and repeats nothing over hostile lists, stopped by failures and resumed",
       () =>
         Effect.gen(function* () {
-          const runs = draws(5, 15)
+          const runs = draws(2, 15)
           const CursorText = Schema.parseJson(HistoryCursor)
           for (let seed = 1; seed <= runs; seed++) {
             for (const prefetch of [0, 1 + (seed % 4)]) {

@@ -97,7 +97,7 @@ describe("unreadable", () => {
 
   it.effect("loses and repeats nothing else while the list moves", () =>
     Effect.gen(function* () {
-      const scenarios = draws(20, 60)
+      const scenarios = draws(10, 60)
       let failures = 0
       for (let seed = 0; seed < scenarios; seed++) {
         const random = new Pcg(seed, 11)

@@ -37,7 +37,7 @@ const survey = (seed: number, runs: number, roughness: Model.Roughness, still = 
 
 describe("walk under drift", () => {
   it("over hostile lists, stopped and resumed: nothing is lost or repeated, and no end comes early", () => {
-    const runs = draws(150, 2000)
+    const runs = draws(50, 2000)
     const counts = { stalled: 0, restarted: 0, misplaced: 0, disordered: 0, strayed: 0 }
     for (let seed = 1; seed <= runs; seed++) {
       const found = Model.journey(seed, carry)
@@ -69,7 +69,7 @@ describe("walk under drift", () => {
       const { all, rows } = new Model.ModelServer({ size: 20_000, sessions })
       const began = rows.map((row): string => row.id)
       const totals = new Map<number, number>()
-      for (let seed = 1; seed <= draws(2, 8); seed++) {
+      for (let seed = 1; seed <= draws(1, 8); seed++) {
         for (const pageSize of [500, 750, 990, 1000]) {
           const random = new Pcg(seed, 5)
           const server = Object.assign(new Model.ModelServer(), { all, rows })
@@ -88,20 +88,20 @@ describe("walk under drift", () => {
   })
 
   it("loses and repeats nothing in calm scenarios, and hardly ever stalls", () => {
-    const runs = draws(200, 1000)
+    const runs = draws(80, 1000)
     const { end = 0, tied } = survey(1, runs, Model.calm)
     assert.isAtLeast(end, 0.995 * runs)
     assert.strictEqual(tied, 0)
   })
 
   it("always ends on servers that give pages of 20 or more", () => {
-    const runs = draws(100, 500)
+    const runs = draws(50, 500)
     const { end = 0 } = survey(1, runs, { ...Model.calm, clamps: [undefined, 20, 50, 100] })
     assert.strictEqual(end, runs)
   })
 
   it("loses and repeats nothing where messages share seconds", () => {
-    const runs = draws(100, 500)
+    const runs = draws(50, 500)
     const { end = 0 } = survey(1, runs, Model.tied)
     assert.isAtLeast(end, 0.99 * runs)
   })
@@ -114,7 +114,7 @@ describe("walk under drift", () => {
   })
 
   it("takes no cut for the end, and no server for one that ignores offset, where what arrives is deleted at once", () => {
-    const runs = draws(600, 10_000)
+    const runs = draws(200, 10_000)
     let lost = 0
     for (let seed = 1; seed <= runs; seed++) {
       const random = new Pcg(seed, 11)
@@ -151,7 +151,7 @@ describe("walk under drift", () => {
   })
 
   it("interprets any answer at all, and never throws", () => {
-    for (let seed = 0; seed < draws(100, 500); seed++) {
+    for (let seed = 0; seed < draws(50, 500); seed++) {
       const { pageSize, server } = Model.scenario(seed, Model.rough)
       const other = Model.scenario(seed + 1, Model.rough).server
       let walk = Walk.start(pageSize)

@@ -706,7 +706,7 @@ describe("budget", () => {
       const drained = yield* noJitter(
         withService(one, (messages) =>
           Effect.all(
-            Array.from({ length: many }, () => failure(messages.getHistory())),
+            Array.from({ length: 150 }, () => failure(messages.getHistory())),
             { concurrency: "unbounded" }
           )
         )

@@ -90,16 +90,18 @@ const causes: ReadonlyArray<unknown> = [
   { request, toJSON: () => all }
 ]
 
-/** With every body by default, and with every status; with all of both in the long run. */
+/** Every status and every body by default; every status with every body in the long run. */
 const answers = [
-  ...statuses.flatMap((status) =>
-    bodies.map(([type, body]): Answer => ({ status, headers: { ...echoed, "content-type": type }, body }))
-  ),
+  ...statuses
+    .flatMap((status) =>
+      bodies.map(([type, body]): Answer => ({ status, headers: { ...echoed, "content-type": type }, body }))
+    )
+    .filter((_, index) => index % draws(14, 1) === 0),
   ...causes.map((cause): Answer => ({ cause })),
   ...causes.map((cause): Answer => ({ headers: jsonType, body: Stream.fail(cause) })),
   json([{ ...row, userInput: text, assistantResponse: all }]),
   json({ ...row, userInput: text, assistantResponse: all })
-].filter((_, index) => index % draws(7, 1) === 0)
+]
 
 /** Calls an operation with all its secrets. */
 const call = (operation: "getHistory" | "listSession" | "send") => (messages: Service) => {

@@ -22,7 +22,7 @@ import { draws } from "../../core/test/draws.ts"
 import { Pcg } from "../../testing/src/internal/pcg.ts"
 import { MixNode } from "../src/index.ts"
 
-const count = draws(20, 100)
+const count = draws(10, 100)
 
 const generations = ["2025-09-25", "2025-09-26", "2025-10-10", "2025-11-06", "2026-02"] as const
 

@@ -56,7 +56,7 @@ const failure = <A>(effect: Effect.Effect<A, AskError>) =>
 describe("ask", () => {
   it.effect("whatever happens, the answer is exactly the turn, and it is sent once", () =>
     Effect.gen(function* () {
-      const count = draws(100, 2000)
+      const count = draws(50, 2000)
       const size = draws(100, 500)
       const tags: Record<string, number> = {}
       const wrong: Array<string> = []

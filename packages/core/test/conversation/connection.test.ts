@@ -95,7 +95,7 @@ describe("events", () => {
       const whole = yield* inTime(
         Stream.runCollect(until(over(() => Stream.concat(Stream.make(text), Stream.never)).events({ id: session })))
       )
-      const step = draws(59, 3)
+      const step = draws(97, 3)
       const cuts = Array.from({ length: Math.floor(text.length / step) }, (_, index) => index * step)
       const results = yield* VirtualClock.run(
         cuts.map((at) => {
