@@ -369,7 +369,7 @@ const mendImports = (text) =>
   }, mendNames(text))
 
 const tableOf = (path) => {
-  if (/^packages\/(http|testing)\/package\.json$/.test(path)) return manifestWithHttp
+  if (path === "packages/http/package.json") return manifestWithHttp
   if (path.endsWith("package.json")) return manifest
   if (/\/(CHANGELOG\.md|internal\/version\.ts)$/.test(path)) return [version]
   if (/^packages\/\w+\/README\.md$/.test(path)) return [...readme, ...rules]
