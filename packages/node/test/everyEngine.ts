@@ -98,7 +98,8 @@ export const breakingServer = (moment: Moment, error: SocketError) =>
             posts: () => posts,
             close: () => {
               diagnostics.unsubscribe("net.client.socket", onSocket)
-              for (const socket of clients) socket.destroy()
+              // Others than ours may connect to elsewhere in the meantime, and undici would wait for theirs.
+              for (const socket of clients) if (socket.remotePort === port) socket.destroy()
               server.closeAllConnections()
               server.close()
             }
