@@ -29,39 +29,47 @@ const names = (module: object): unknown =>
 
 /** The tags under which errors are thrown, and what they say. */
 const about = (error: Core.MixError) => ({
-  ...{
-    tag: error._tag,
-    json: JSON.parse(errorText(error)),
-    message: error.message,
-    printed: String(error),
-    name: error.name
-  },
-  ...{
-    isRetryable: error.isRetryable,
-    retryAfter: error.retryAfter && Duration.toMillis(error.retryAfter),
-    outcome: error.outcome
-  }
+  tag: error._tag,
+  json: JSON.parse(errorText(error)),
+  message: error.message,
+  printed: String(error),
+  name: error.name,
+  isRetryable: error.isRetryable,
+  retryAfter: error.retryAfter && Duration.toMillis(error.retryAfter),
+  outcome: error.outcome
 })
 
 /** Errors of every class, with what they must have and with all that they can have. */
 const errors = (cursor: Core.HistoryCursor): ReadonlyArray<Core.MixError> => {
   const stats = { requests: 3, duplicatesDropped: 1, stepBacks: 0, jumps: 2, tiesReordered: 0, unreadable: 1 }
   const needed = {
-    ...{
-      operation: "getHistory",
-      parameter: "limit",
-      expected: "an integer",
-      actual: "NaN",
-      status: 503,
-      cursor,
-      stats
-    },
-    ...{ code: "ECONNRESET", phase: "headers", address: "mix:8088", scope: "engine", limit: Duration.millis(1500.25) }
+    operation: "getHistory",
+    parameter: "limit",
+    expected: "an integer",
+    actual: "NaN",
+    status: 503,
+    cursor,
+    stats,
+    code: "ECONNRESET",
+    phase: "headers",
+    address: "mix:8088",
+    scope: "engine",
+    limit: Duration.millis(1500.25)
   }
   const more = {
-    ...{ outcome: "unknown", attempts: 4, elapsed: Duration.millis(1234.5), budgetExhausted: true, hint: "a proxy" },
-    ...{ retryAfter: Duration.seconds(90), error: { code: 500, message: "no “room” \u2028", type: "server" } },
-    ...{ bodyKind: "html", body: "<html>", transient: false, path: "[3].id", detail: "why", eventsMissed: true }
+    outcome: "unknown",
+    attempts: 4,
+    elapsed: Duration.millis(1234.5),
+    budgetExhausted: true,
+    hint: "a proxy",
+    retryAfter: Duration.seconds(90),
+    error: { code: 500, message: "no “room” \u2028", type: "server" },
+    bodyKind: "html",
+    body: "<html>",
+    transient: false,
+    path: "[3].id",
+    detail: "why",
+    eventsMissed: true
   }
   const message = { id: "m", sessionId: "s", role: "user", userInput: "Hello", toolCalls: [], media: ["a"] }
   const own = {
