@@ -1,5 +1,5 @@
 /**
- * What `ask` gives.
+ * The result of `ask`.
  *
  * @since 0.2.0
  */
@@ -13,11 +13,11 @@ import type { BackendMessage } from "./BackendMessage.ts"
  * @category models
  */
 export interface Answer {
-  /** The text of the last message of the assistant. Empty where it said nothing. */
+  /** The text of the assistant's last message. May be empty. */
   readonly text: string
-  /** The rows of the turn, the user's first. Of a slash command: the server's reply alone, which is stored nowhere. */
+  /** The rows of the turn, the user's first. For a slash command only the server's reply, which is not stored. */
   readonly messages: NonEmptyReadonlyArray<BackendMessage>
-  /** Why the model stopped: `max_tokens` says that the text is cut. Absent for a slash command. */
+  /** Why the model stopped: `max_tokens` means that the text is cut. Absent for a slash command. */
   readonly finishReason?: "end_turn" | "max_tokens" | (string & {}) | undefined
 }
 

@@ -1,9 +1,9 @@
 /**
- * What a Mix backend says a message is.
+ * The messages of a Mix backend.
  *
- * The schemas read like a guest: whatever the server owns (roles, tool names, call types) is an open set, unknown fields
- * are dropped, and an optional field that is `null` counts as absent. Fields that a server generation does not send are
- * optional, so one type serves every generation from September 2025 on.
+ * The schemas are tolerant. Values that the server defines (roles, tool names, call types) are open sets, unknown
+ * fields are dropped, and an optional field that is `null` counts as absent. Fields that not every server sends are
+ * optional, so one type fits every generation since September 2025.
  *
  * @since 0.1.0
  */
@@ -15,10 +15,10 @@ import { isPlainMessage } from "./internal/plainMessage.ts"
 import { fromParseError, type Mismatch } from "./Mismatch.ts"
 
 /**
- * Identifies a session. Servers issue lower-case UUIDs and validate nothing, so any string can be made into one; a
- * string that cannot safely stand in a request path is refused with `InvalidRequest` by the operation that is given it.
+ * Identifies a session. Servers issue lower-case UUIDs, but `make` accepts any string. An operation fails with
+ * `InvalidRequest` if the id is not safe in a request path.
  *
- * In the reply to `send` it is the empty string: the server does not repeat the session there.
+ * In the reply to `send` it is the empty string, because the server does not repeat it there.
  *
  * @example
  * import { SessionId } from "@mix-effect/core"
@@ -37,8 +37,8 @@ export const SessionId = Schema.String.pipe(Schema.brand("@mix-effect/core/Sessi
 export type SessionId = typeof SessionId.Type
 
 /**
- * Identifies a message: a UUID, or one of the server's own words such as `cmd-help` (the reply to a slash command) and
- * `system-auth-prompt` (the server has no credentials for its language model).
+ * Identifies a message. It is a UUID, or one of the server's special ids, such as `cmd-help` (the reply to a slash
+ * command) and `system-auth-prompt` (the server has no credentials for its language model).
  *
  * @since 0.1.0
  * @category ids
@@ -59,16 +59,16 @@ export type MessageId = typeof MessageId.Type
  */
 export interface ToolCallData {
   readonly id: string
-  /** The tool's name as the server spells it. Spelling changed between generations (`bash`, `Bash`): do not match on it. */
+  /** The tool's name. Its spelling differs between generations (`bash`, `Bash`): do not match on it. */
   readonly name: string
-  /** JSON text. Empty while the call is being written or after it was cancelled, and possibly cut short. */
+  /** JSON text. Empty while the call is being written or after it was cancelled. It may be cut short. */
   readonly input: string
   /** The model provider's word for the call; empty while the call is unfinished. */
   readonly type: "tool_use" | "function" | (string & {})
   readonly finished: boolean
-  /** What the tool answered. Servers before February 2026 never send it. */
+  /** The tool's result. Servers before February 2026 never send it. */
   readonly result?: string | undefined
-  /** Present, and true, only for a failed call of a server that sends results. */
+  /** `true` for a failed call, on servers that send results; else absent. */
   readonly isError?: boolean | undefined
   /** Paths on the server, one for each screenshot the tool took. */
   readonly screenshotUrls?: ReadonlyArray<string> | undefined
@@ -90,7 +90,8 @@ export const ToolCallData = Schema.Struct({
 }).annotations({ identifier: "ToolCallData" })
 
 /**
- * What a callback that is attached to a tool did. Servers send it from October 2025 on, on rows of the `tool` role.
+ * The result of a callback that is attached to a tool. Servers since October 2025 send it, on rows of the role
+ * `tool`.
  *
  * @since 0.1.0
  * @category models
@@ -102,7 +103,7 @@ export interface CallbackResultData {
   readonly callbackType: "bash_script" | (string & {})
   readonly stdout?: string | undefined
   readonly stderr?: string | undefined
-  /** The process's exit code; left out by the server when it is 0. */
+  /** The process's exit code. The server omits it if it is 0. */
   readonly exitCode?: number | undefined
   readonly subagentId?: string | undefined
   readonly subagentResult?: string | undefined
@@ -110,7 +111,7 @@ export interface CallbackResultData {
   readonly error?: string | undefined
 }
 
-/** A field that the wire spells otherwise. */
+/** A field that has another name on the wire. */
 const renamed = <A, I, const Key extends string>(schema: Schema.Schema<A, I>, key: Key) =>
   Schema.propertySignature(schema).pipe(Schema.fromKey(key))
 
@@ -135,7 +136,7 @@ export const CallbackResultData = Schema.Struct({
 }).annotations({ identifier: "CallbackResultData" })
 
 /**
- * One message of a session. No row carries a timestamp: order is what the server's lists say.
+ * One message of a session. It has no timestamp: only the server's lists give the order.
  *
  * @since 0.1.0
  * @category models
@@ -146,23 +147,23 @@ export interface BackendMessage {
   readonly role: "user" | "assistant" | "tool" | (string & {})
   /** What the user wrote. On assistant rows most servers repeat the response here; on tool rows it is empty. */
   readonly userInput: string
-  /** The assistant's text; absent when it is empty: a turn of tool calls only, or one just begun. */
+  /** The assistant's text. Absent if it is empty: a turn with only tool calls, or one that has just begun. */
   readonly assistantResponse?: string | undefined
   readonly toolCalls?: ReadonlyArray<ToolCallData> | undefined
   readonly callbackResults?: ReadonlyArray<CallbackResultData> | undefined
-  /** The model's reasoning, where the server kept it. */
+  /** The model's reasoning, if the server stored it. */
   readonly reasoning?: string | undefined
   /**
    * How long the model reasoned, in whole **seconds**. The published API description says milliseconds; servers send
    * seconds. Usually absent in lists, because it is computed after the row was last written.
    */
   readonly reasoningDuration?: number | undefined
-  /** Tokens read by the model; this field and the five below come from February 2026 on. */
+  /** Tokens that the model read. Servers since February 2026 send this field and the five below. */
   readonly inputTokens?: number | undefined
   readonly outputTokens?: number | undefined
   readonly cacheCreationTokens?: number | undefined
   readonly cacheReadTokens?: number | undefined
-  /** What the turn cost, in US dollars. */
+  /** The cost of the turn, in US dollars. */
   readonly cost?: number | undefined
   readonly model?: string | undefined
 }
@@ -202,7 +203,7 @@ export const BackendMessage = Schema.Struct({
 }).annotations({ identifier: "BackendMessage" })
 
 /**
- * A list of messages as the server sends it: an array, or `null`, which early servers write for an empty list.
+ * A list of messages as the server sends it: an array, or `null`, which early servers send for an empty list.
  *
  * @since 0.1.0
  * @category schemas
@@ -221,8 +222,8 @@ const decodeRow = (row: unknown): Either.Either<BackendMessage, ParseResult.Pars
   isPlainMessage(row) ? Either.right(row as BackendMessage) : decodeBySchema(row)
 
 /**
- * Decodes parsed JSON as `Schema.decodeUnknownEither(BackendMessages)` does. Rows that need no change are not copied, which is
- * many times as fast. For those who implement `MessagesService` over a transport of their own.
+ * Decodes parsed JSON as `Schema.decodeUnknownEither(BackendMessages)` does, but many times as fast, because it does
+ * not copy rows that need no change. For implementations of `MessagesService` over another transport.
  *
  * @since 0.1.0
  * @category decoding
@@ -248,9 +249,9 @@ export const decodeBackendMessages = (
  * @category models
  */
 export interface UnreadableRow {
-  /** Its place in the list that the server sent. */
+  /** Its index in the list that the server sent. */
   readonly index: number
-  /** Its id and session, where they can be read. */
+  /** Its id and session, if they can be read. */
   readonly id?: string | undefined
   readonly sessionId?: string | undefined
   /** What is wrong with it. */
@@ -265,8 +266,8 @@ const stringAt = (value: unknown, key: string): string | undefined => {
 }
 
 /**
- * The same, but rows that cannot be read are left out, and `onUnreadable` is called for each. What is no list at all is a
- * failure.
+ * Like `decodeBackendMessages`, but leaves out rows that cannot be read, and calls `onUnreadable` for each. Fails if
+ * the JSON is not a list.
  *
  * @since 0.2.0
  * @category decoding

@@ -1,5 +1,5 @@
 /**
- * How the history is read as a stream.
+ * Options and pages of the history's streams.
  *
  * @since 0.1.0
  */
@@ -16,11 +16,11 @@ import type { HistoryStats } from "./HistoryStats.ts"
  * @category models
  */
 export interface HistoryPage {
-  /** Messages not emitted before, newest first. Mostly `pageSize` of them; fewer or more after a repair. */
+  /** Messages that were not emitted before, newest first. Usually `pageSize` of them; fewer or more after a repair. */
   readonly messages: NonEmptyReadonlyArray<BackendMessage>
-  /** The place after the last of them. */
+  /** The place after the last message. */
   readonly cursor: HistoryCursor
-  /** What the walk had to do so far. */
+  /** What the walk has done so far. */
   readonly stats: HistoryStats
 }
 
@@ -31,12 +31,12 @@ export interface HistoryPage {
  * @category options
  */
 export interface StreamHistoryOptions {
-  /** How many messages to ask for at a time, from 1 to 1000. Default: 100. */
+  /** How many messages to request at a time, from 1 to 1000. Default: 100. */
   readonly pageSize?: number | undefined
   /**
-   * How many pages to ask for ahead of the consumer, from 0 to 64. They are held in memory until they are consumed, and
-   * thrown away when the list turns out to have shifted. They are tried once: a page that failed is asked for again when it is
-   * wanted. Default: 0, nothing is asked for before it is needed.
+   * How many pages to request ahead of the consumer, from 0 to 64. They are held in memory until they are consumed,
+   * and discarded if the list has shifted. They are tried once: a page that failed is requested again when it is
+   * needed. Default: 0, nothing is requested before it is needed.
    */
   readonly prefetch?: number | undefined
   /** Where to resume. Default: the newest message. */
@@ -44,14 +44,14 @@ export interface StreamHistoryOptions {
   /** Fail with `HistoryStalled` rather than emit more pages than this. Default: no limit. */
   readonly maxPages?: number | undefined
   /**
-   * Fail with `HistoryDrift` as soon as rows are seen to have changed places, since one may have been missed then. Messages
-   * that arrive or are deleted are no such change. Default: `false`, changes are counted in `stats.tiesReordered`.
+   * Fail with `HistoryDrift` as soon as rows have changed places, because the walk may then have missed one. New and
+   * deleted messages do not count as such a change. Default: `false`, changes are counted in `stats.tiesReordered`.
    */
   readonly strict?: boolean | undefined
   /**
-   * `skip` leaves out messages that cannot be read, counts them in `stats.unreadable`, and logs a warning for each: a message
-   * of a shape that this version does not know, or one for which the server itself answers 500. Such a server answers 500 for
-   * every page that holds the message, so the page is asked for in smaller parts. Default: `fail`.
+   * `skip` leaves out messages that cannot be read, counts them in `stats.unreadable`, and logs a warning for each.
+   * Such a message has a shape that this version does not know, or the server itself answers 500 for every page that
+   * holds it. In the second case the walk requests the page in smaller parts. Default: `fail`.
    *
    * @since 0.2.0
    */
@@ -59,7 +59,7 @@ export interface StreamHistoryOptions {
 }
 
 /**
- * What to do about a message that cannot be read.
+ * What to do with a message that cannot be read.
  *
  * @since 0.2.0
  * @category options
@@ -67,17 +67,17 @@ export interface StreamHistoryOptions {
 export type Unreadable = "fail" | "skip"
 
 /**
- * What `followHistory` begins with, and how often it asks.
+ * Where `followHistory` begins, and how often it polls.
  *
  * @since 0.1.0
  * @category options
  */
 export interface FollowHistoryOptions {
-  /** When to ask again. The stream ends if the schedule does. Default: every 2 seconds. */
+  /** When to poll again. The stream ends when the schedule ends. Default: every 2 seconds. */
   readonly schedule?: Schedule.Schedule<unknown> | undefined
   /**
-   * Emit what appeared since this cursor was made by `currentCursor`, or since the walk that it is from began. Default: what
-   * appears from now on.
+   * Emit what appeared since `currentCursor` made this cursor or, for a cursor of a walk, since that walk began.
+   * Default: what appears from now on.
    */
   readonly from?: HistoryCursor | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * A place in the history, to be stored and read on from: by this process or another, now or next week.
+ * A place in the history, which can be stored and resumed from later, by this or another process.
  *
  * @since 0.1.0
  */
@@ -24,8 +24,9 @@ export const TypeId: typeof internal.typeId = internal.typeId
 export type TypeId = typeof TypeId
 
 /**
- * A place in the history. The contents are opaque: an offset, and ids of messages near it, by which the place is found again
- * after messages arrived or were deleted. It holds no message text, and logs show it as one short line.
+ * A place in the history. The contents are opaque: an offset, and ids of messages near it, so that the walk finds the
+ * place again after messages arrived or were deleted. It holds no text of messages, and logs show it as one short
+ * line.
  *
  * @since 0.1.0
  * @category models
@@ -40,13 +41,13 @@ export interface HistoryCursor extends Inspectable.Inspectable {
  */
 export declare namespace HistoryCursor {
   /**
-   * A cursor as JSON. The contents are opaque, and change from one version to another.
+   * A cursor as JSON. The contents are opaque and may change between versions.
    *
    * @since 0.2.0
    * @category models
    */
   export interface Encoded {
-    /** A cursor of a version that is not known does not decode. */
+    /** A cursor of an unknown version does not decode. */
     readonly version: 2
   }
 }
@@ -59,8 +60,8 @@ const HistoryCursorFromSelf = Schema.declare(
 const ids = Schema.Array(Schema.String)
 
 /**
- * JSON of a cursor: up to 512 ids of messages, and those of the first page of its walk (some 25 kB for pages of 100). A cursor
- * of `currentCursor` holds the ids of all messages that may share a second with one to come.
+ * A cursor as JSON: up to 512 ids of messages, and the ids of the first page of its walk (about 25 kB for pages of
+ * 100). A cursor of `currentCursor` holds the ids of all messages that may share a second with a future one.
  *
  * @example
  * import { HistoryCursor } from "@mix-effect/core"

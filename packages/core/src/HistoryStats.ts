@@ -1,28 +1,28 @@
 /**
- * What a walk over the history had to do so far.
+ * What a walk over the history has done so far.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * Counted from the beginning of the stream, not of the history that it resumes.
+ * Counted from the beginning of this stream, not of the walk that it resumes.
  *
  * @since 0.1.0
  * @category models
  */
 export interface HistoryStats {
-  /** Pages asked for and received. */
+  /** Pages requested and received. */
   readonly requests: number
-  /** Rows that came again and were dropped, besides those that every page repeats on purpose. */
+  /** Rows that came again and were dropped. Rows that every page repeats on purpose do not count. */
   readonly duplicatesDropped: number
-  /** Answers that held no row that was read before: rows had been deleted, and the place was looked for elsewhere. */
+  /** Answers without a known row: rows had been deleted, and the walk searched for its place. */
   readonly stepBacks: number
-  /** Answers that held nothing new: messages had arrived, and the walk jumped ahead. */
+  /** Answers without a new row: messages had arrived, and the walk jumped ahead. */
   readonly jumps: number
-  /** Rows that changed places, as far as the overlap shows: a sign that one may have been missed. */
+  /** Rows that changed places, as far as the overlap shows. The walk may then have missed a message. */
   readonly tiesReordered: number
-  /** Messages that were left out because they cannot be read. @since 0.2.0 */
+  /** Messages that the walk left out because they cannot be read. @since 0.2.0 */
   readonly unreadable: number
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the messages of a Mix backend can be asked for.
+ * The operations on the messages of a Mix backend.
  *
  * @since 0.1.0
  */
@@ -32,59 +32,61 @@ import type { SendMessageRequest } from "./SendMessageRequest.ts"
  * @category options
  */
 export interface GetHistoryOptions {
-  /** How many messages at most, from 1 to 1000. Default: the server's, 50. */
+  /** The maximum number of messages, from 1 to 1000. Default: the server's, which is 50. */
   readonly limit?: number | undefined
   /** How many of the newest messages to skip. Default: 0. */
   readonly offset?: number | undefined
 }
 
 /**
- * The operations. None needs anything from its caller's environment: what an implementation needs, it took when it was
- * built.
+ * The operations. They need nothing from their caller's context, because an implementation gets its dependencies when
+ * it is built.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Service {
   /**
-   * One page of the global history: what users wrote, in all sessions, newest first. The list moves between two calls;
-   * `streamHistory` is what reads it whole.
+   * One page of the global history: what users wrote in all sessions, newest first. The list changes between two
+   * calls, so use `streamHistory` to read all of it.
    */
   readonly getHistory: (options?: GetHistoryOptions) => Effect.Effect<ReadonlyArray<BackendMessage>, GetHistoryError>
   /**
-   * All messages of a session, oldest first. Of a session that does not exist: none. `unreadable: "skip"` leaves out messages
-   * of a shape that cannot be read, with a warning for each. A row that the server itself cannot read makes it fail all the same.
+   * All messages of a session, oldest first; none if the session does not exist. `unreadable: "skip"` leaves out
+   * messages of a shape that cannot be read, with a warning for each. If the server itself cannot read a row, the
+   * call still fails.
    */
   readonly listSession: (options: {
     readonly id: SessionId
     readonly unreadable?: Unreadable | undefined
   }) => Effect.Effect<ReadonlyArray<BackendMessage>, ListSessionError>
   /**
-   * Sends a message for the agent to process, and answers with the reply where the server gives one. Servers from October
-   * 10, 2025 on answer later: then it fails with `ReplyPending`, which says that all is well. The reply's `sessionId` is
-   * empty, and its `userInput` is what was sent.
+   * Sends a message for the agent to process, and returns the reply if the server gives one. Servers since October
+   * 10, 2025 answer later: `send` then fails with `ReplyPending`, which means that the server has the message. The
+   * reply's `sessionId` is empty, and its `userInput` is what was sent.
    *
-   * Interrupting it closes the connection. A server before September 26, 2025 then ends the agent's run, and keeps what it
-   * had written by then; on later ones the run goes on, and the session shows what comes of it.
+   * Interrupting it closes the connection. A server before September 26, 2025 then ends the agent's run and keeps
+   * what it has written. On later servers the run goes on, and its result appears in the session.
    */
   readonly send: (request: SendMessageRequest) => Effect.Effect<BackendMessage, SendError>
   /**
-   * The whole history, newest first, read page by page as it is consumed. Every message that is there from the beginning
-   * to the end of the walk comes exactly once, whatever arrives or is deleted meanwhile; one that arrives meanwhile comes
-   * at most once. A failure carries the `cursor` from which to resume.
+   * The whole history, newest first, read page by page as it is consumed. Every message that is there from the
+   * beginning to the end of the walk is emitted exactly once, whatever arrives or is deleted meanwhile. A message
+   * that arrives meanwhile is emitted at most once. An error has the `cursor` to resume from.
    */
   readonly streamHistory: (options?: StreamHistoryOptions) => Stream.Stream<BackendMessage, StreamHistoryError>
-  /** The same walk by pages, each with the cursor after it. */
+  /** The same walk as pages, each with the cursor after it. */
   readonly streamHistoryPages: (options?: StreamHistoryOptions) => Stream.Stream<HistoryPage, StreamHistoryError>
   /**
-   * What users write, in all sessions, as it appears: oldest first, each message once. The agent's replies are not in the
-   * history: `listSession` has them. Ends only when it is interrupted, or its schedule ends.
+   * What users write in all sessions, as it appears: oldest first, each message once. The agent's replies are not in
+   * the history; `listSession` returns them. The stream ends only when it is interrupted or its schedule ends.
    */
   readonly followHistory: (options?: FollowHistoryOptions) => Stream.Stream<BackendMessage, FollowHistoryError>
   /**
-   * Marks the present: `followHistory({ from })` of this cursor emits all that appears after it. Take it before an export, and
-   * follow from it after: no message falls between, and none that was there is emitted again. It reads until the list ends,
-   * or for two seconds, since new messages may come to stand behind known ones of their second.
+   * Marks the present: `followHistory({ from })` with this cursor emits everything that appears after it. Take it
+   * before an export and follow from it afterwards: you miss no message and get no old one again. It reads for up to
+   * two seconds, or until the list ends, because the server may list a new message behind known ones of the same
+   * second.
    *
    * @since 0.2.0
    */
@@ -92,21 +94,21 @@ export interface Service {
 }
 
 /**
- * What to do about rows that cannot be read.
+ * What to do with rows that cannot be read.
  *
  * @since 0.2.0
  * @category options
  */
 export interface ReadOptions {
   /**
-   * Where this is given, leave out rows that cannot be read, and call it for each (`decodeReadableMessages` does). Else fail
-   * with a `ResponseDecodeError`.
+   * If this is set, leave out rows that cannot be read, and call it for each, as `decodeReadableMessages` does. Else
+   * fail with a `ResponseDecodeError`.
    */
   readonly onUnreadable?: ((row: UnreadableRow) => void) | undefined
 }
 
 /**
- * What an implementation has to offer: the three operations. Their parameters have been checked.
+ * The three operations that an implementation must provide. It gets checked parameters.
  *
  * @since 0.1.0
  * @category models
@@ -118,7 +120,7 @@ export interface Implementation {
   readonly listSession: (
     options: { readonly id: SessionId } & ReadOptions
   ) => Effect.Effect<ReadonlyArray<BackendMessage>, ListSessionError>
-  /** May leave the `outcome` of its errors out: it follows from what they are. */
+  /** Need not set the `outcome` of its errors: `make` derives it. */
   readonly send: (request: SendMessageRequest) => Effect.Effect<BackendMessage, GetHistoryError | ReplyPending>
 }
 
@@ -127,7 +129,7 @@ const withOutcome = (error: GetHistoryError | ReplyPending): SendError =>
   (error.outcome === undefined ? annotate(error, { outcome: outcomeOf(error) }) : error) as SendError
 
 /**
- * The tag under which the service is provided and asked for.
+ * The tag of the service.
  *
  * @example
  * import { MessagesService } from "@mix-effect/core"
@@ -144,8 +146,8 @@ const withOutcome = (error: GetHistoryError | ReplyPending): SendError =>
  */
 export class MessagesService extends Context.Tag("@mix-effect/core/MessagesService")<MessagesService, Service>() {
   /**
-   * Makes the service of three operations. Parameters are checked before they are called, and the streams are made of
-   * `getHistory`: it must heed `limit` and `offset`.
+   * Makes the service from three operations. It checks parameters before it calls them, and builds the streams from
+   * `getHistory`, which must respect `limit` and `offset`.
    *
    * @example
    * import { BackendMessage, MessageId, MessagesService, NotFound, SessionId } from "@mix-effect/core"

@@ -1,6 +1,6 @@
 /**
- * Where a value departs from a schema, told without the value: values are users' texts and credentials, and belong in no
- * error. For those who implement `MessagesService` over a transport of their own.
+ * Where a value differs from a schema, without the value: values may be users' texts or credentials, and must not
+ * appear in errors. For implementations of `MessagesService` over another transport.
  *
  * @since 0.1.0
  */
@@ -9,22 +9,22 @@ import type * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
 
 /**
- * One place where a value departs from its schema.
+ * One place where a value differs from its schema.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Mismatch {
-  /** As in `[3].toolCalls[0].id`; empty for the value itself. */
+  /** Such as `[3].toolCalls[0].id`; empty for the value itself. */
   readonly path: string
   /** What the schema allows. */
   readonly expected: string
-  /** The kind of what stands there. */
+  /** The kind of the value there. */
   readonly actual: string
 }
 
 /**
- * The kind of a value, for people.
+ * The kind of a value, as readable text.
  *
  * @since 0.1.0
  * @category combinators
@@ -109,7 +109,7 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
 }
 
 /**
- * What a schema refused first, and where.
+ * The first thing that a schema refused, and where.
  *
  * @example
  * import { BackendMessage, Mismatch } from "@mix-effect/core"

@@ -1,10 +1,11 @@
 /**
  * Everything that can go wrong, as tagged errors.
  *
- * "Could not reach the server", "the server refused" and "could not understand the reply" are different errors. Each says
- * which operation failed, whether the same call may simply be repeated (`isRetryable`), how long the server asks to wait
- * (`retryAfter`), and, for `send`, what became of the message (`outcome`). None carries a credential or an object of the
- * HTTP client underneath, and none but `AgentFailed` a message's text, so they may be logged or sent elsewhere as they are.
+ * "Could not reach the server", "the server refused" and "could not understand the reply" are different errors. Each
+ * error says which operation failed, whether you may simply repeat the call (`isRetryable`), how long the server asks
+ * to wait (`retryAfter`), and, for `send`, what became of the message (`outcome`). None carries a credential or an
+ * object of the HTTP client underneath. Only `AgentFailed` holds the text of messages; you may log all others or send
+ * them elsewhere as they are.
  *
  * @since 0.1.0
  */
@@ -20,7 +21,7 @@ import { withDefault } from "./internal/fields.ts"
 import { harmless, isOnce, namesSession } from "./internal/outcome.ts"
 
 /**
- * The operation that failed. A page that a stream could not read failed in `getHistory`.
+ * The operation that failed. If a stream cannot read a page, it is `getHistory`.
  *
  * @since 0.1.0
  * @category models
@@ -48,11 +49,10 @@ export const Operation = Schema.Literal(
   "ask"
 )
 
-/**
- * What became of the message of a failed `send` or `ask`, or of a `create` or `cancel` that failed:
+/** What became of a failed `send`, `ask`, `create` or `cancel`:
  *
  * - `notSent`: it never left. Sending it again is safe.
- * - `refused`: the server read the request and refused it; the agent saw nothing.
+ * - `refused`: the server refused the request; the agent saw nothing.
  * - `unknown`: it may have reached the agent. List the session before sending it again.
  * - `accepted`: the server took it and answers later (`ReplyPending`). Do not send it again.
  *
@@ -68,8 +68,8 @@ export type Outcome = typeof Outcome.Type
 export const Outcome = Schema.Literal("notSent", "refused", "unknown", "accepted")
 
 /**
- * What the server said of a failure, as it said it. `code` usually repeats the HTTP status; where they differ, the tag of
- * the error goes by the HTTP status.
+ * The server's own words about a failure. `code` usually repeats the HTTP status. If they differ, the HTTP status
+ * decides the tag of the error.
  *
  * @since 0.1.0
  * @category models
@@ -88,13 +88,13 @@ export const ServerMessage = Schema.Struct({
 
 const exchange = {
   operation: Operation,
-  /** What became of the message. `MessagesService.make` sees to it that every error of `send` has it. */
+  /** What became of the message. `MessagesService.make` sets it on every error of `send`. */
   outcome: Schema.optional(Outcome),
-  /** How many requests were made, the first included. */
+  /** How many requests were made, including the first. */
   attempts: withDefault(Schema.Int, 1),
-  /** From the call to this failure, waiting included. */
+  /** Time from the call to this failure, including waits. */
   elapsed: withDefault(Schema.DurationFromMillis, Duration.zero),
-  /** `true` where a retry was due, but too many had failed before: the layer's retry budget was used up. */
+  /** `true` if a retry was due, but the layer's retry budget was used up by earlier failures. */
   budgetExhausted: Schema.optional(Schema.Boolean)
 }
 
@@ -102,13 +102,13 @@ const reply = {
   ...exchange,
   /** How long the server asks to wait before the next attempt. */
   retryAfter: Schema.optional(Schema.DurationFromMillis),
-  /** What the server said of it, where it said it in its own form. */
+  /** What the server said about it, if the reply has the form of Mix's own errors. */
   error: Schema.optional(ServerMessage),
-  /** What kind of body came instead of the JSON that the API promises. A page of HTML is seldom from Mix. */
+  /** The kind of body that came instead of JSON. An HTML page is rarely from Mix. */
   bodyKind: Schema.optional(Schema.Literal("text", "html", "empty", "other"))
 }
 
-/** Who else may have answered, such as a proxy on the way; only of a reply that is not in the server's own form. */
+/** Who else may have answered, such as a proxy; only for a reply that does not have the form of Mix's own errors. */
 const hint = Schema.optional(Schema.String)
 
 interface HttpErrorClass<Self, Tag extends string, Fields extends Schema.Struct.Fields>
@@ -163,9 +163,9 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("@mix-eff
     outcome: withDefault(Schema.Literal("notSent"), "notSent"),
     /** The parameter's name, as in `limit` or `media[2]`. */
     parameter: Schema.String,
-    /** What it may be. */
+    /** The allowed values. */
     expected: Schema.String,
-    /** What kind of value it was; the value itself is not kept. */
+    /** The kind of the value; the value itself is not kept. */
     actual: Schema.String
   }
 ) {
@@ -195,7 +195,7 @@ export class BadRequest extends httpError<BadRequest>()("BadRequest", reply) {
 }
 
 /**
- * 401: the server, or a proxy before it, wants credentials; or the server has none for its language model.
+ * 401: the server, or a proxy in front of it, requires credentials; or the server has none for its language model.
  *
  * @since 0.1.0
  * @category errors
@@ -212,8 +212,8 @@ export class Unauthorized extends httpError<Unauthorized>()("Unauthorized", repl
 }
 
 /**
- * 404: no such session, no such slash command, or no such path at all: then the server url is wrong. Note that
- * `listSession` of an unknown session is an empty list on every known server.
+ * 404: no such session or slash command; or no such path, if the server url is wrong. On every known server,
+ * `listSession` of an unknown session is an empty list, not this error.
  *
  * @since 0.1.0
  * @category errors
@@ -230,7 +230,7 @@ export class NotFound extends httpError<NotFound>()("NotFound", reply) {
 }
 
 /**
- * 429: too many requests. Mix itself never says so; a proxy in front of it may.
+ * 429: too many requests. Mix itself never sends it; a proxy in front of it may.
  *
  * @since 0.1.0
  * @category errors
@@ -249,7 +249,7 @@ export class RateLimited extends httpError<RateLimited>()("RateLimited", reply) 
 const passing: ReadonlyArray<number> = [500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530]
 
 /**
- * 5xx: the server, or a proxy before it, failed.
+ * 5xx: the server, or a proxy in front of it, failed.
  *
  * @since 0.1.0
  * @category errors
@@ -259,7 +259,7 @@ export class ServerError extends httpError<ServerError>()("ServerError", {
   status: Schema.Int,
   hint
 }) {
-  /** 500, 502, 503, 504 and what gateways make of them may pass; 501 and 505 will not. A refusal because of the session lasts. */
+  /** Whether the failure may be temporary: not 501 or 505, and not a refusal because of the session. */
   get isRetryable(): boolean {
     return passing.includes(this.status) && harmless(this) && !namesSession(this)
   }
@@ -270,7 +270,7 @@ export class ServerError extends httpError<ServerError>()("ServerError", {
 }
 
 /**
- * Any other status, redirects among them: they are never followed.
+ * Any other status, including redirects, which are never followed.
  *
  * @since 0.1.0
  * @category errors
@@ -282,7 +282,7 @@ export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedS
   /** The beginning of the body, at most 2 KiB. */
   body: Schema.optional(Schema.String)
 }) {
-  /** Only 408 and 425, and only of a read: the server gave up waiting for the request, or will not take it so early. */
+  /** Only 408 and 425, and only for a read: the server gave up waiting for the request, or refused it as too early. */
   get isRetryable(): boolean {
     return (this.status === 408 || this.status === 425) && !isOnce(this.operation)
   }
@@ -295,29 +295,30 @@ export class UnexpectedStatus extends httpError<UnexpectedStatus>()("UnexpectedS
 }
 
 /**
- * The server was not reached, or lost on the way.
+ * The server could not be reached, or the connection was lost.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ConnectionError extends httpError<ConnectionError>()("ConnectionError", {
   ...exchange,
-  /** The engine's word for it, such as `ECONNREFUSED`; `UNKNOWN` where it has none. */
+  /** The engine's error code, such as `ECONNREFUSED`; `UNKNOWN` if it has none. */
   code: Schema.String,
   /**
-   * How far the request got. `connect`: no connection, so nothing was sent. `headers`: the request was sent, at least in part,
-   * and no reply came. `unknown`: the HTTP client does not say which. (A reply that breaks off is `truncated`.)
+   * How far the request got. `connect`: no connection, so nothing was sent. `headers`: the request was sent, at least
+   * in part, and no reply came. `unknown`: the HTTP client does not say. (A reply that breaks off is a
+   * `ResponseDecodeError`.)
    */
   phase: Schema.Literal("connect", "headers", "unknown"),
   /** `host:port` of the server. */
   address: Schema.String,
-  /** What to look at first. */
+  /** What to check first. */
   hint: Schema.optional(Schema.String),
-  /** `false` where trying again cannot help: a certificate that is not trusted, a proxy that refuses. */
+  /** `false` if a retry cannot help: an untrusted certificate, a proxy that refuses. */
   transient: withDefault(Schema.Boolean, true)
 }) {
   declare readonly retryAfter?: undefined
-  /** A host that is not found twice is not there. */
+  /** `false` for a host name that was not found twice. */
   get isRetryable(): boolean {
     return this.transient && harmless(this) && !(this.code === "ENOTFOUND" && this.attempts > 1)
   }
@@ -336,13 +337,13 @@ export class ConnectionError extends httpError<ConnectionError>()("ConnectionErr
 export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout", {
   ...exchange,
   /**
-   * What was waited for: the connection, the head of the reply, or the rest of its body. An HTTP client that cannot see its
-   * connections says `headers` for the first two.
+   * What the call was waiting for: the connection, the head of the reply, or the rest of its body. For an HTTP client
+   * that cannot see its connections, it is `headers` in the first two cases.
    */
   phase: Schema.Literal("connect", "headers", "body"),
-  /** Which limit was reached: that of one attempt, that of the call with its retries, or one of the HTTP engine's own. */
+  /** Which limit was reached: of one attempt, of the call with its retries, or of the HTTP engine. */
   scope: Schema.Literal("attempt", "deadline", "engine"),
-  /** How long that is; the engine's is not always known. */
+  /** The length of the limit. That of an engine is not always known. */
   limit: Schema.optional(Schema.DurationFromMillis)
 }) {
   declare readonly retryAfter?: undefined
@@ -357,7 +358,7 @@ export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout"
 }
 
 /**
- * A reply came, and cannot be understood.
+ * A reply came, but cannot be understood.
  *
  * @since 0.1.0
  * @category errors
@@ -366,17 +367,17 @@ export class ResponseDecodeError extends httpError<ResponseDecodeError>()("Respo
   ...exchange,
   status: Schema.Int,
   /**
-   * `truncated`: it broke off. `malformed`: it is not JSON, or its compression is broken. `contentType`: it is something
-   * else, such as a page of HTML. `schema`: it is JSON of another shape. `tooLarge`: it exceeds `maxResponseBytes`.
-   * `empty`: there is nothing where a body is due.
+   * `truncated`: it broke off. `malformed`: it is not JSON, or its compression is broken. `contentType`: it is not
+   * JSON but, for example, an HTML page. `schema`: it is JSON of another shape. `tooLarge`: it exceeds
+   * `maxResponseBytes`. `empty`: it has no body, but needs one.
    */
   reason: Schema.Literal("truncated", "malformed", "contentType", "schema", "tooLarge", "empty"),
-  /** What the server said, where an error came with a status of success. */
+  /** What the server said, if an error came with a success status. */
   error: Schema.optional(ServerMessage),
-  /** Where in the JSON, as in `[3].id`. */
+  /** Where in the JSON, such as `[3].id`. */
   path: Schema.optional(Schema.String),
   expected: Schema.optional(Schema.String),
-  /** The kind of what came, never the value. */
+  /** The kind of the value, never the value itself. */
   actual: Schema.optional(Schema.String)
 }) {
   declare readonly retryAfter?: undefined
@@ -396,8 +397,9 @@ export class ResponseDecodeError extends httpError<ResponseDecodeError>()("Respo
 }
 
 /**
- * 202: the server took the message and answers later; servers from October 10, 2025 on always do. Nothing is lost: do not
- * send it again, but list the session for what comes of it. (The history holds what users wrote, not the replies.)
+ * 202: the server has the message and answers later, as all servers since October 10, 2025 do. Nothing is lost: do
+ * not send it again. List the session to get the reply, or use `ask`. (The history holds what users wrote, not the
+ * replies.)
  *
  * @since 0.1.0
  * @category errors
@@ -422,8 +424,8 @@ export class ReplyPending extends httpError<ReplyPending>()(
 }
 
 /**
- * The walk over the history cannot go on, because the server does not page as it should, or because the place is lost. What
- * was emitted stays emitted; `cursor` is where to resume.
+ * The walk over the history cannot go on, because the server pages wrongly or the place is lost. Resume from
+ * `cursor`.
  *
  * @since 0.1.0
  * @category errors
@@ -434,9 +436,9 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
     operation: Operation,
     cursor: HistoryCursor,
     /**
-     * `repeatedPages`: the server gives the same page for every offset. `noProgress`: 300 requests brought nothing new; the
-     * list grows faster than it is read. `anchorLost`: every row that was remembered is deleted. `maxPages`: there is more,
-     * and `maxPages` were read.
+     * `repeatedPages`: the server returns the same page for every offset. `noProgress`: 300 requests returned nothing
+     * new; the list grows faster than it is read. `anchorLost`: every remembered row was deleted. `maxPages`: the
+     * history has more pages than `maxPages`.
      */
     reason: Schema.Literal("repeatedPages", "noProgress", "anchorLost", "maxPages"),
     stats: HistoryStats
@@ -444,7 +446,7 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
 ) {
   declare readonly outcome?: undefined
   declare readonly retryAfter?: undefined
-  /** Resuming from `cursor` is safe, and helps where the list was only growing fast. */
+  /** Resuming from `cursor` helps if the list only grew too fast. */
   get isRetryable(): boolean {
     return this.reason === "noProgress"
   }
@@ -460,7 +462,7 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
 }
 
 /**
- * Under `strict`: rows changed places while they were read, so one may have been missed.
+ * With `strict`: rows changed places during the walk, so it may have missed one.
  *
  * @since 0.1.0
  * @category errors
@@ -481,8 +483,8 @@ export class HistoryDrift extends Schema.TaggedError<HistoryDrift>("@mix-effect/
 }
 
 /**
- * The agent's run failed, was cancelled, or was refused a permission. `reason` is `unknown` where the server stored that the
- * run ended early, and the event that says why was missed.
+ * The agent's run failed, was cancelled, or was denied a permission. `reason` is `unknown` if the server stored that
+ * the run ended early, but the event with the cause was missed.
  *
  * @since 0.2.0
  * @category errors
@@ -491,9 +493,9 @@ export class AgentFailed extends Schema.TaggedError<AgentFailed>("@mix-effect/co
   operation: Schema.Literal("ask"),
   outcome: withDefault(Schema.Literal("accepted"), "accepted"),
   reason: Schema.Literal("failed", "cancelled", "permissionDenied", "unknown"),
-  /** What the server said of it, or which permission was denied. */
+  /** What the server said about it, or which permission was denied. */
   detail: Schema.optional(Schema.String),
-  /** The turn as far as the server stored it, the user's message first. It holds what was said: mind it in logs. */
+  /** The turn as far as the server stored it, the user's message first. It holds texts: be careful when you log it. */
   messages: Schema.Array(Schema.typeSchema(BackendMessage))
 }) {
   declare readonly retryAfter?: undefined
@@ -512,8 +514,8 @@ export class AgentFailed extends Schema.TaggedError<AgentFailed>("@mix-effect/co
 }
 
 /**
- * The time of an `ask` is up. What the agent was asked is not taken back: its run goes on, and the session shows what comes
- * of it. Asking again would run it twice, unless `outcome` is `notSent`.
+ * `ask` got no answer within its `timeout`. The agent's run goes on, and its result appears in the session. Asking
+ * again would run it twice, unless `outcome` is `notSent`.
  *
  * @since 0.2.0
  * @category errors
@@ -522,7 +524,7 @@ export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effec
   "AnswerTimeout",
   {
     operation: Schema.Literal("ask"),
-    /** `notSent` and `unknown` where the time was up before the server had taken the message. */
+    /** `notSent` or `unknown` if the time was over before the server had the message. */
     outcome: withDefault(Schema.Literal("notSent", "unknown", "accepted"), "accepted"),
     limit: Schema.DurationFromMillis,
     /** Events were missed during the run. If one of them asked for a permission, the agent still waits for it. */
@@ -545,7 +547,7 @@ export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effec
 }
 
 /**
- * What reading one page of the history can fail with.
+ * The errors of reading one page of the history.
  *
  * @since 0.1.0
  * @category models
@@ -563,7 +565,7 @@ export type GetHistoryError =
   | ResponseDecodeError
 
 /**
- * What listing a session can fail with.
+ * The errors of listing a session.
  *
  * @since 0.1.0
  * @category models
@@ -571,21 +573,21 @@ export type GetHistoryError =
 export type ListSessionError = GetHistoryError
 
 /**
- * What sending can fail with. Every one says what became of the message.
+ * The errors of sending. Each says what became of the message.
  *
  * @since 0.1.0
  * @category models
  */
 export type SendError = (GetHistoryError & { readonly outcome: Outcome }) | ReplyPending
 
-/** An error of one page, with the place of the stream that asked for it. */
+/** An error of one page, with the cursor of the stream that requested it. */
 type WithCursor<E> = E & {
-  /** Where to resume the stream. Absent where the stream failed before it read anything. */
+  /** Where to resume the stream. Absent if the stream failed before it read anything. */
   readonly cursor?: HistoryCursor | undefined
 }
 
 /**
- * What walking the history can fail with. An error of a page carries the `cursor` from which to resume.
+ * The errors of walking the history. An error of a page has the `cursor` to resume from.
  *
  * @since 0.1.0
  * @category models
@@ -593,7 +595,7 @@ type WithCursor<E> = E & {
 export type StreamHistoryError = WithCursor<GetHistoryError> | HistoryStalled | HistoryDrift
 
 /**
- * What following the history can fail with.
+ * The errors of following the history.
  *
  * @since 0.1.0
  * @category models
@@ -601,7 +603,7 @@ export type StreamHistoryError = WithCursor<GetHistoryError> | HistoryStalled | 
 export type FollowHistoryError = WithCursor<GetHistoryError> | HistoryStalled
 
 /**
- * What making a session can fail with. Every one says whether the session may have been made.
+ * The errors of creating a session. Each says whether the session may have been created.
  *
  * @since 0.2.0
  * @category models
@@ -609,7 +611,7 @@ export type FollowHistoryError = WithCursor<GetHistoryError> | HistoryStalled
 export type CreateSessionError = GetHistoryError & { readonly outcome: Outcome }
 
 /**
- * What listing the sessions can fail with.
+ * The errors of listing the sessions.
  *
  * @since 0.2.0
  * @category models
@@ -617,7 +619,7 @@ export type CreateSessionError = GetHistoryError & { readonly outcome: Outcome }
 export type ListSessionsError = GetHistoryError
 
 /**
- * What getting a session can fail with. `NotFound`: there is no such session.
+ * The errors of getting a session. `NotFound`: there is no such session.
  *
  * @since 0.2.0
  * @category models
@@ -625,7 +627,7 @@ export type ListSessionsError = GetHistoryError
 export type GetSessionError = GetHistoryError
 
 /**
- * What deleting a session can fail with.
+ * The errors of deleting a session.
  *
  * @since 0.2.0
  * @category models
@@ -633,7 +635,7 @@ export type GetSessionError = GetHistoryError
 export type DeleteSessionError = GetHistoryError
 
 /**
- * What cancelling the run of a session can fail with. Every one says whether the run may have been cancelled.
+ * The errors of cancelling the run of a session. Each says whether the run may have been cancelled.
  *
  * @since 0.2.0
  * @category models
@@ -641,7 +643,7 @@ export type DeleteSessionError = GetHistoryError
 export type CancelSessionError = GetHistoryError & { readonly outcome: Outcome }
 
 /**
- * What the events of a session can fail with. `NotFound`: there is no such session.
+ * The errors of the events of a session. `NotFound`: there is no such session.
  *
  * @since 0.2.0
  * @category models
@@ -649,7 +651,7 @@ export type CancelSessionError = GetHistoryError & { readonly outcome: Outcome }
 export type SessionEventsError = GetHistoryError
 
 /**
- * What asking can fail with. Every one says what became of the message.
+ * The errors of asking. Each says what became of the message.
  *
  * @since 0.2.0
  * @category models
@@ -695,7 +697,7 @@ export const MixError = Schema.Union(
 )
 
 /**
- * A copy of an error of which more is known, for those who implement `MessagesService` or wrap it.
+ * A copy of an error with more fields, for implementations and wrappers of `MessagesService`.
  *
  * @since 0.1.0
  * @category combinators

@@ -1,13 +1,13 @@
 /**
- * Text of others on a terminal or in a log.
+ * Text of servers and users, made safe for a terminal or a log.
  *
  * @since 0.2.0
  */
 
 /**
- * One printable line of a text that a server or a user wrote. Line breaks and control characters, the escape of ANSI
- * sequences among them, become a blank; characters that are invisible or change the direction of the line are dropped; half
- * a character, and one without a meaning, becomes U+FFFD.
+ * Turns a text of a server or a user into one printable line. Line breaks and control characters, including the
+ * escape of ANSI sequences, become a blank. Characters that are invisible or change the direction of the line are
+ * dropped. Half a surrogate pair, and a character without a meaning, become U+FFFD.
  *
  * @example
  * import { MessagesService, printable } from "@mix-effect/core"

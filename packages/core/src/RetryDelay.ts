@@ -1,14 +1,14 @@
 /**
- * Whether a call waits to be made again.
+ * Whether a call waits for a retry.
  *
  * @since 0.2.0
  */
 import * as Context from "effect/Context"
 
 /**
- * Is told when a call begins to wait between two attempts (`true`), and when that wait is over (`false`). `ask` sets it around
- * a `send`: while that waits, nothing of the message has arrived, so an interruption has nothing to cancel. For those who
- * implement `MessagesService` over a transport of their own that retries.
+ * Called with `true` when a call begins to wait between two attempts, and with `false` when that wait is over. `ask`
+ * sets it around a `send`: while `send` waits, nothing of the message has arrived, so an interruption has nothing to
+ * cancel. For implementations of `MessagesService` over another transport that retries.
  *
  * @since 0.2.0
  * @category references

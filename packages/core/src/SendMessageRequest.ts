@@ -1,5 +1,5 @@
 /**
- * What `send` takes, and how the wire spells it.
+ * The request of `send`, and its form on the wire.
  *
  * @since 0.1.0
  */
@@ -14,21 +14,21 @@ import { openUnion } from "./internal/fields.ts"
  * @category models
  */
 export interface SendMessageRequest {
-  /** The session. It stands in the path of the request, not in its body. */
+  /** The session. It is sent in the path of the request, not in its body. */
   readonly id: SessionId
   /**
-   * What to say: not empty. A text whose first character is `/` is a command to the server, not to the agent, and an
-   * unknown command is answered with `NotFound`.
+   * The text, which must not be empty. If its first character is `/`, it is a command to the server, not to the
+   * agent; an unknown command fails with `NotFound`.
    */
   readonly text: string
-  /** Media files or URLs. Servers from September 26, 2025 on refuse the key with `BadRequest`. */
+  /** Media files or URLs. Servers since September 26, 2025 refuse the key with `BadRequest`. */
   readonly media?: ReadonlyArray<string> | undefined
   /** App ids. Refused by the same servers as `media`. */
   readonly apps?: ReadonlyArray<string> | undefined
-  /** Ask for a plan instead of changes; the wire spells it `plan_mode`. */
+  /** Ask for a plan instead of changes; `plan_mode` on the wire. */
   readonly planMode?: boolean | undefined
   /**
-   * How much the agent thinks before it answers; the wire spells it `thinking_level`. Servers before October 26, 2025 refuse
+   * How much the agent thinks before it answers; `thinking_level` on the wire. Servers before October 26, 2025 refuse
    * the key with `BadRequest`.
    */
   readonly thinkingLevel?: "off" | "basic" | "medium" | "maximum" | (string & {}) | undefined
@@ -37,7 +37,7 @@ export interface SendMessageRequest {
 }
 
 /**
- * Encodes only the keys that were set: servers differ in which they know, and refuse a body that holds another.
+ * Encodes only the keys that are set, because a server refuses a body with a key that it does not know.
  *
  * @example
  * import { SendMessageRequest, SessionId } from "@mix-effect/core"

@@ -1,5 +1,5 @@
 /**
- * A session, what makes a new one, and what its export says.
+ * A session, the request for a new one, and a session's export.
  *
  * @since 0.2.0
  */
@@ -26,7 +26,7 @@ const Time = Schema.transformOrFail(Schema.String, Schema.declare(isUtc, { ident
 type BrowserMode = "electron-embedded-browser" | "local-browser-service" | "remote-cdp-websocket"
 
 /**
- * A session as the server describes it. Which optional fields are there depends on the server's generation.
+ * A session as the server describes it. The server's generation decides which optional fields are present.
  *
  * @since 0.2.0
  * @category models
@@ -88,7 +88,8 @@ export const Session = Schema.Struct({
 }).annotations({ identifier: "Session" })
 
 /**
- * What makes a session. Servers differ in which keys they know, and refuse others: only the keys that are set are sent.
+ * The request for a new session. Only the keys that are set are sent, because a server refuses a key that it does not
+ * know.
  *
  * @since 0.2.0
  * @category models
@@ -127,7 +128,7 @@ export const NewSession = Schema.Struct({
 }).annotations({ identifier: "NewSession" })
 
 /**
- * What `ask` reads of a session's export: the rows, and how far the server is with each.
+ * The part of a session's export that `ask` reads: the rows, and how far the server is with each.
  *
  * @since 0.2.0
  * @category models

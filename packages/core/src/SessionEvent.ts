@@ -1,8 +1,8 @@
 /**
- * What happens in a session, as it happens.
+ * The events of a session.
  *
- * Every server generation spells its events differently, and new ones appear. These types are what all of them have in
- * common; what none of them explains is `Other`, never an error.
+ * Every server generation names its events differently, and new events appear. These types are what all generations
+ * have in common. An unknown event is `Other`, never an error.
  *
  * @since 0.2.0
  */
@@ -12,7 +12,7 @@ import { MessageId } from "./BackendMessage.ts"
 const messageId = Schema.optional(MessageId)
 
 /**
- * The stream of events is open. Everything that happens from now on follows.
+ * The stream of events is open. All further events follow.
  */
 const Connected = Schema.TaggedStruct("Connected", {})
 
@@ -38,11 +38,11 @@ const Thinking = Schema.TaggedStruct("Thinking", { text: Schema.String, messageI
 const Text = Schema.TaggedStruct("Text", { text: Schema.String, messageId })
 
 /**
- * What is known of a tool call. Each change of it is one event with the whole of what is known.
+ * Everything that is known about a tool call. Each change is one event with all fields.
  */
 const ToolCall = Schema.TaggedStruct("ToolCall", {
   id: Schema.String,
-  /** As the server spells it. Empty where the event that names it was missed. */
+  /** The server's name for the tool. Empty if the event that names it was missed. */
   name: Schema.String,
   /** JSON text, cut short while the call is being written. */
   input: Schema.String,
@@ -51,8 +51,7 @@ const ToolCall = Schema.TaggedStruct("ToolCall", {
 })
 
 /**
- * A tool waits for permission, and the agent with it.
- */
+ * A tool waits for a permission, and the agent waits with it. */
 const PermissionRequested = Schema.TaggedStruct("PermissionRequested", {
   id: Schema.String,
   toolName: Schema.String,
@@ -64,7 +63,7 @@ const PermissionRequested = Schema.TaggedStruct("PermissionRequested", {
 })
 
 /**
- * A run ended. `text` is that of its last message.
+ * A run ended. `text` is the text of its last message.
  */
 const Completed = Schema.TaggedStruct("Completed", { text: Schema.optional(Schema.String), messageId })
 
@@ -77,21 +76,21 @@ const Failed = Schema.TaggedStruct("Failed", {
 })
 
 /**
- * An event that has no type of its own here, as the server sent it: the parsed JSON, or the text where it is not JSON.
+ * An event without its own type, as the server sent it: parsed JSON, or the text if it is not JSON.
  */
 const Other = Schema.TaggedStruct("Other", { event: Schema.String, data: Schema.Unknown })
 
 /**
- * The union of all events. As a schema it serves to send events on, for example from a server to its pages.
+ * The union of all events. Use the schema to pass events on, for example from a server to its pages.
  *
- * - `Connected`: the stream is open; everything that happens from now on follows.
+ * - `Connected`: the stream is open; all further events follow.
  * - `Reconnected`: events may be missing before this one. List the session: the server replays nothing.
  * - `MessageCreated`: a user's message was stored (servers since October 18, 2025).
  * - `Thinking`, `Text`: the next piece of the model's reasoning or answer, for display. Pieces can be lost.
- * - `ToolCall`: what is known of a tool call, whole, each time it changes.
- * - `PermissionRequested`: a tool waits for permission, and the agent with it.
+ * - `ToolCall`: everything that is known about a tool call, each time it changes.
+ * - `PermissionRequested`: a tool waits for a permission, and the agent waits with it.
  * - `Completed`, `Failed`: a run ended. Many servers send `Failed` twice.
- * - `Other`: an event that no known server explains, as it came.
+ * - `Other`: an unknown event, as it came.
  *
  * @since 0.2.0
  * @category schemas
@@ -116,7 +115,7 @@ export const SessionEvent = Schema.Union(
 export type SessionEvent = typeof SessionEvent.Type
 
 /**
- * What `onPermission` is asked.
+ * The argument of `onPermission`.
  *
  * @since 0.2.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * What the sessions of a Mix backend can be asked for: sessions themselves, their events, and answers of the agent.
+ * The operations on the sessions of a Mix backend: sessions, their events, and the agent's answers.
  *
  * @since 0.2.0
  */
@@ -35,18 +35,20 @@ import type { SessionEvent } from "./SessionEvent.ts"
 export type { AskOptions }
 
 /**
- * The operations. None needs anything from its caller's environment: what an implementation needs, it took when it was
- * built.
+ * The operations. They need nothing from their caller's context, because an implementation gets its dependencies when
+ * it is built.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Sessions {
-  /** Makes a session. It is not repeated where the server may have made it: the error's `outcome` says so. */
+  /**
+   * Creates a session. The request is not repeated if the server may have created it; the error's `outcome` says so.
+   */
   readonly create: (newSession: NewSession) => Effect.Effect<Session, CreateSessionError>
-  /** Makes a session that is deleted when the scope closes. */
+  /** Creates a session that is deleted when the scope closes. */
   readonly createScoped: (newSession: NewSession) => Effect.Effect<Session, CreateSessionError, Scope.Scope>
-  /** All sessions, newest first. Those of sub-agents are left out unless asked for. */
+  /** All sessions, newest first. Sessions of sub-agents are included only with `includeSubagents`. */
   readonly list: (options?: {
     readonly includeSubagents?: boolean | undefined
   }) => Effect.Effect<ReadonlyArray<Session>, ListSessionsError>
@@ -55,23 +57,23 @@ export interface Sessions {
   /** Deletes a session and its messages; `NotFound` if there is none. */
   readonly delete: (options: { readonly id: SessionId }) => Effect.Effect<void, DeleteSessionError>
   /**
-   * Stops the agent's run in a session. Servers say yes even where nothing runs, or there is no such session. It is not
-   * repeated where it may have arrived, because it would stop the next run: the error's `outcome` says so.
+   * Stops the agent's run in a session. It also succeeds if nothing runs or there is no such session. It is not
+   * repeated if it may have arrived, because it could stop the next run; the error's `outcome` says so.
    */
   readonly cancel: (options: { readonly id: SessionId }) => Effect.Effect<void, CancelSessionError>
   /**
-   * What happens in a session from now on. It connects again whenever the connection drops, and says so with
-   * `Reconnected`; it ends only when it is interrupted, or fails where no connection can be opened. All readers of a
-   * session share one connection.
+   * What happens in a session from now on. When the connection drops, the stream reconnects and emits `Reconnected`.
+   * It ends only when it is interrupted, and fails if no connection can be opened. All readers of a session share one
+   * connection.
    */
   readonly events: (options: { readonly id: SessionId }) => Stream.Stream<SessionEvent, SessionEventsError>
   /**
-   * Sends a message and waits until the agent is done: the whole turn, as the server lists it. It is sent once and never
-   * again. One ask at a time runs in a session; a second one waits. An interruption cancels the agent's run, unless
-   * `onInterrupt` is `leave`.
+   * Sends a message, waits until the agent is done, and returns the whole turn as the server lists it. The message is
+   * sent once and never again. One ask at a time runs in a session; a second one waits. An interruption cancels the
+   * agent's run, unless `onInterrupt` is `leave`.
    */
   readonly ask: (request: SendMessageRequest, options?: AskOptions) => Effect.Effect<Answer, AskError>
-  /** The same with the events of the turn as they come; the last element is the answer. */
+  /** The same, with the events of the turn; the last element is the answer. */
   readonly askStream: (
     request: SendMessageRequest,
     options?: AskOptions
@@ -79,46 +81,48 @@ export interface Sessions {
 }
 
 /**
- * What an implementation has to offer. Parameters have been checked.
+ * The operations that an implementation must provide. It gets checked parameters.
  *
  * @since 0.2.0
  * @category models
  */
 export interface SessionsImplementation extends Pick<Sessions, "get" | "delete"> {
-  /** May leave the `outcome` of its errors out, as `cancel` may: it follows from what they are. */
+  /** Like `cancel`, it need not set the `outcome` of its errors: `make` derives it. */
   readonly create: (newSession: NewSession) => Effect.Effect<Session, GetHistoryError>
   readonly list: (options: {
     readonly includeSubagents?: boolean | undefined
   }) => Effect.Effect<ReadonlyArray<Session>, ListSessionsError>
   /**
-   * One connection to the events of a session, from its opening to its end: the text of the server's stream in any pieces,
-   * or events that are made already, beginning with `Connected`. It fails where it cannot be opened, after the retries that
-   * the transport makes. Once it is open, every end of it is a drop, and another one is asked for.
+   * One connection to the events of a session, from its opening to its end. It emits the text of the server's stream
+   * in any pieces, or ready-made events, beginning with `Connected`. It fails if it cannot be opened, after the
+   * transport's retries. Once it is open, every end is a drop, and another connection is opened.
    */
   readonly events: (options: { readonly id: SessionId }) => Stream.Stream<string | SessionEvent, SessionEventsError>
   readonly cancel: (options: { readonly id: SessionId }) => Effect.Effect<void, GetHistoryError>
-  /** How far the server is with the messages of a session. */
+  /** The export of a session, which says how far the server is with each message. */
   readonly export: (options: { readonly id: SessionId }) => Effect.Effect<SessionExport, GetHistoryError>
   readonly answerPermission: (options: {
     readonly id: string
     readonly answer: "grant" | "deny"
   }) => Effect.Effect<void, GetHistoryError>
   /**
-   * Takes credentials, and the text of the message that was sent, out of what the server said of a run that failed. Default:
-   * it is kept as it is.
+   * Removes credentials and the text of the sent message from what the server said about a failed run. Default: the
+   * server's words are kept as they are.
    */
   readonly scrub?: ((said: string, message: string) => string) | undefined
-  /** Surrounds every turn that is asked for, with a span for example. */
+  /** Wraps every `ask`, for example in a span. */
   readonly around?:
     | ((request: SendMessageRequest, turn: Effect.Effect<Answer, AskError>) => Effect.Effect<Answer, AskError>)
     | undefined
   /**
-   * The route `POST /stream/{id}/message`, for servers of September 2025, where `send` cuts the answer. Left out where no
-   * such server is served.
+   * The route `POST /stream/{id}/message`, for servers of September 2025, whose `send` cuts the answer. Omit it if no
+   * such server is used.
    */
   readonly streamRoute?:
     | {
-        /** Whether the server has it, found without asking anything of the agent. After a `false` it is not asked again. */
+        /**
+         * Whether the server has the route, found out without using the agent. After `false` it is not called again.
+         */
         readonly exists: (options: { readonly id: SessionId }) => Effect.Effect<boolean, GetHistoryError>
         readonly send: (request: SendMessageRequest) => Effect.Effect<void, GetHistoryError>
       }
@@ -129,7 +133,7 @@ const withOutcome = <E extends GetHistoryError>(error: E) =>
   annotate(error, { outcome: outcomeOf(error) }) as E & CreateSessionError
 
 /**
- * The tag under which the service is provided and asked for.
+ * The tag of the service.
  *
  * @example
  * import { SessionsService } from "@mix-effect/core"
@@ -148,8 +152,8 @@ const withOutcome = <E extends GetHistoryError>(error: E) =>
  */
 export class SessionsService extends Context.Tag("@mix-effect/core/SessionsService")<SessionsService, Sessions>() {
   /**
-   * Makes the service of an implementation and the messages of the same server. Parameters are checked before the
-   * implementation is called; `createScoped`, `ask`, `askStream` and connections that open again are made of it.
+   * Makes the service from an implementation and the messages of the same server. It checks parameters before it
+   * calls the implementation, and builds `createScoped`, `ask`, `askStream` and reconnection from it.
    *
    * @since 0.2.0
    */

@@ -1,5 +1,5 @@
 /**
- * What a Mix message is, what can go wrong, what the messages service offers, and how history is walked.
+ * The messages, errors and services of a Mix backend.
  *
  * @since 0.1.0
  */
