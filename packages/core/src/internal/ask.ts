@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Answer } from "../Answer.ts"
 import type { BackendMessage, SessionId } from "../BackendMessage.ts"
@@ -132,8 +131,8 @@ const quote = (text: string) => `"${printable(text.slice(0, 80))}"`
 
 /** What the asks of one session share. */
 interface Session {
-  readonly lock: Effect.Semaphore
-  users: number
+  /** In the order in which they came. The first one runs, and the others wait to be begun. */
+  readonly asks: Array<{ begin: () => void }>
   wasCancelled: boolean
 }
 
@@ -177,14 +176,17 @@ export const make = (backend: Backend, connections: Connections) => {
       const until = (condition: () => boolean) =>
         Effect.async<void>((resume) => {
           const check = () => {
-            if (condition()) resume(Effect.void)
+            if (!condition()) return
+            waiting.delete(check)
+            resume(Effect.void)
           }
           waiting.add(check)
           check()
           return Effect.sync(() => waiting.delete(check))
         })
 
-      const requests = yield* Queue.dropping<PermissionRequested>(1000)
+      /** Requests for a permission that are still to be decided: no more than a thousand. */
+      const requests: Array<PermissionRequested> = []
       const listen = Effect.suspend(() => {
         lost = undefined
         return connections.listen(id, {
@@ -193,7 +195,7 @@ export const make = (backend: Backend, connections: Connections) => {
               // Another connection, after one that was lost.
               const heard: SessionEvent = event._tag === "Connected" ? { _tag: "Reconnected" } : event
               if (rules?.hear(heard)) mustLook = true
-              if (event._tag === "PermissionRequested") requests.unsafeOffer(event)
+              if (event._tag === "PermissionRequested" && requests.length < 1000) requests.push(event)
               tell(heard, size)
             }
             wake()
@@ -231,7 +233,8 @@ export const make = (backend: Backend, connections: Connections) => {
         )
       const answerPermissions = Effect.gen(function* () {
         for (;;) {
-          const asked = yield* Queue.take(requests)
+          yield* until(() => requests.length > 0)
+          const asked = requests.shift() as PermissionRequested
           if (answered.has(asked.id)) continue
           answered.add(asked.id)
           if (answered.size > 1000) answered.delete(answered.values().next().value as string)
@@ -479,7 +482,7 @@ export const make = (backend: Backend, connections: Connections) => {
         }
         // Of a message that may never have arrived there is no run, so a cancel would hit another.
         if (isAccepted) yield* backend.cancel({ id })
-      }).pipe(Effect.interruptible, Effect.timeout(cancelTime), Effect.ignore)
+      }).pipe(Effect.interruptible, Effect.timeoutOption(cancelTime), Effect.ignore)
 
       return yield* Effect.raceFirst(answer, Effect.zipRight(Effect.sleep(limit), timeOut)).pipe(
         Effect.onInterrupt(() => (isSent && !isOver && onInterrupt === "cancel" ? cancelRun : Effect.void))
@@ -495,19 +498,25 @@ export const make = (backend: Backend, connections: Connections) => {
     ): Effect.Effect<Answer, AskError> =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
-          const session = sessions.get(request.id) ?? {
-            lock: Effect.unsafeMakeSemaphore(1),
-            users: 0,
-            wasCancelled: false
-          }
+          const session = sessions.get(request.id) ?? { asks: [], wasCancelled: false }
+          const ask = { begin: () => {} }
+          session.asks.push(ask)
           sessions.set(request.id, session)
-          session.users++
-          return session
+          return { ask, session }
         }),
-        (session) => session.lock.withPermits(1)(Effect.scoped(turn(request, options, tell, session))),
-        (session) =>
+        ({ ask, session }) =>
+          Effect.zipRight(
+            Effect.async<void>((resume) => {
+              ask.begin = () => resume(Effect.void)
+              if (session.asks[0] === ask) ask.begin()
+            }),
+            Effect.scoped(turn(request, options, tell, session))
+          ),
+        ({ ask, session }) =>
           Effect.sync(() => {
-            if (--session.users === 0) sessions.delete(request.id)
+            session.asks.splice(session.asks.indexOf(ask), 1)
+            if (session.asks.length === 0) sessions.delete(request.id)
+            session.asks[0]?.begin()
           })
       ),
     /** Cancels the run of a session, so that the ask that waits for it can say so, however soon the run ends. */

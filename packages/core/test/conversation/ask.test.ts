@@ -255,6 +255,29 @@ describe("ask", () => {
       })
     )
 
+    it.effect("while others ask: they come in turn without it", () =>
+      Effect.gen(function* () {
+        const { model, sessions } = start({ scripts: [withTool(3000)] })
+        yield* inTime(
+          Effect.gen(function* () {
+            const ask = (each: string) => Effect.fork(sessions.ask({ id: model.id, text: each }))
+            const first = yield* ask("first")
+            yield* Effect.sleep(1000)
+            const second = yield* ask("second")
+            const third = yield* ask("third")
+            yield* Effect.sleep(1000)
+            yield* Fiber.interrupt(second)
+            yield* Effect.forEach([first, third], Fiber.join)
+          })
+        )
+        assert.deepStrictEqual(
+          model.sent.map((request) => request.text),
+          ["first", "third"]
+        )
+        assert.strictEqual(model.mostRunning, 1)
+      })
+    )
+
     it.effect("while it runs: the run is cancelled, on every generation", () =>
       Effect.gen(function* () {
         for (const generation of generations) {

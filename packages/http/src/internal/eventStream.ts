@@ -36,7 +36,7 @@ export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
       }
       wake()
     })
-    const next = Effect.flatMap(ready, () => {
+    const next = Effect.flatMap(Effect.timeoutOption(ready, maxSilence), () => {
       const text = waiting
       waiting = undefined
       return text === undefined ? Effect.fail(Option.none()) : Effect.succeed(text)
@@ -61,7 +61,7 @@ export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
     // Not interrupted but aborted: that is done at once, where nothing can be interrupted as well.
     return Effect.zipRight(Effect.forkDaemon(read), ready).pipe(
       Effect.map(() => ({
-        text: Stream.timeout(Stream.repeatEffectOption(next), maxSilence),
+        text: Stream.repeatEffectOption(next),
         broken: waiting === undefined ? broken : undefined
       }))
     )

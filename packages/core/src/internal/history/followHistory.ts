@@ -103,16 +103,17 @@ const read = (getPage: GetPage, known: Known, scan: Scan, until: Effect.Effect<b
     }
     return scan.settledUntil !== undefined
   }
+  let isDone = false
   return pages(getPage, { pageSize: known.pageSize }).pipe(
-    Stream.mapEffect((page) => (scanPage(page) ? Effect.succeed(true) : until)),
-    Stream.runFoldWhile(
-      false,
-      (done) => !done,
-      (_, done) => done
+    Stream.runForEachWhile((page) =>
+      Effect.map(scanPage(page) ? Effect.succeed(true) : until, (done) => {
+        isDone = done
+        return !done
+      })
     ),
     Effect.catchTag("HistoryDrift", Effect.die), // never without `strict`
-    Effect.map((done) => {
-      scan.ended = !done
+    Effect.map(() => {
+      scan.ended = !isDone
     })
   )
 }
