@@ -10,16 +10,11 @@ export interface Work {
   readonly calls?: readonly [count: number, concurrency: number]
 }
 
-/** Connected to a server, does the work and hands over the rows. */
-export type Read = (work: Work, seen: (rows: Iterable<Row>) => void) => Promise<void>
-
-/** By name: connects to the server at a url. */
-export type Contenders = Readonly<Record<string, (serverUrl: string) => Promise<Read>>>
-
-type GetPage = (path: string) => Promise<ReadonlyArray<Row>>
+/** Does the work and hands over the rows. */
+export type Read = (work: Work, seen: (rows: Iterable<Row>) => void) => Promise<unknown>
 
 const loop =
-  (getPage: GetPage): Read =>
+  (getPage: (path: string) => Promise<ReadonlyArray<Row>>): Read =>
   async ({ ahead, calls, pageSize }, seen) => {
     const get = (limit: number, offset: number) => getPage(`/api/messages/history?limit=${limit}&offset=${offset}`)
     if (calls !== undefined) {
@@ -27,22 +22,23 @@ const loop =
       const caller = async () => {
         while (left-- > 0) seen(await get(1, 0))
       }
-      return void (await Promise.all(Array.from({ length: calls[1] }, caller)))
+      return Promise.all(Array.from({ length: calls[1] }, caller))
     }
-    const flight: Array<ReturnType<GetPage>> = []
+    const flight: Array<ReturnType<typeof get>> = []
     for (let offset = 0, last = false; !last; ) {
       for (; flight.length <= ahead; offset += pageSize) flight.push(get(pageSize, offset))
       const rows = (await flight.shift()) ?? []
       seen(rows)
       last = rows.length < pageSize
     }
-    await Promise.all(flight)
+    return Promise.all(flight)
   }
 
-export const contenders: Contenders = {
-  "raw-undici": async (url) => {
-    const dispatcher = new Agent()
-    return loop(async (path) => JSON.parse(await (await request(url + path, { dispatcher })).body.text()))
-  },
-  "raw-fetch": async (url) => loop(async (path) => (await fetch(url + path)).json() as Promise<Array<Row>>)
+const dispatcher = new Agent()
+
+/** By name: connects to the server at a url. */
+export const contenders: Record<string, (serverUrl: string) => Read> = {
+  "raw-undici": (url) =>
+    loop(async (path) => JSON.parse(await (await request(url + path, { dispatcher })).body.text())),
+  "raw-fetch": (url) => loop(async (path) => (await fetch(url + path)).json() as Promise<Array<Row>>)
 }

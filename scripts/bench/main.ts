@@ -12,7 +12,7 @@ import type { Job, Measured } from "./child.ts"
 
 const root = join(import.meta.dirname, "../..")
 const { values: options } = parseArgs({
-  options: { only: { type: "string", multiple: true, default: [] }, rounds: { type: "string", default: "5" } }
+  options: { only: { type: "string", multiple: true, default: [""] }, rounds: { type: "string", default: "5" } }
 })
 
 /** At most so much of a figure, or so many times that of another contender. */
@@ -29,35 +29,44 @@ interface Cell {
 const bare = "raw-undici"
 const time = (of: string, than: string, most: number): Target => ({ of, figure: "ms", than, most })
 
-const standard = { latency: 0, bytes: 300, pageSize: 1000, warmUp: 4, repeat: 3 }
-
 /** A name may say how many pages are read ahead. */
 const jobs = (names: ReadonlyArray<string>, work: Partial<Job> & { readonly rows: number }): Cell["contenders"] =>
   Object.fromEntries(
     names.map((name) => {
-      const [, contender = name, ahead = 0] = /^(.*), (\d) ahead$/.exec(name) ?? []
-      return [name, { ...standard, ...work, contender, ahead: Number(ahead) }]
+      const [contender = "", ahead] = name.split(/, (\d) ahead/)
+      return [
+        name,
+        { latency: 0, bytes: 300, pageSize: 1000, repeat: 3, ...work, contender, ahead: Number(ahead ?? 0) }
+      ]
     })
   )
 
-const history = (pageSize: number, bytes: number, rows: number, most: number, others: ReadonlyArray<string>): Cell => ({
+const history = (
+  pageSize: number,
+  bytes: number,
+  rows: number,
+  others: ReadonlyArray<string>,
+  most?: number
+): Cell => ({
   units: rows / pageSize,
   contenders: jobs([bare, "sdk", ...others], { pageSize, bytes, rows }),
-  targets: [time("sdk", bare, most)]
+  targets: most === undefined ? [] : [time("sdk", bare, most)]
 })
 
-const latency = (ms: number, targets: ReadonlyArray<Target>): Cell => {
+const latency = (ms: number, ...targets: ReadonlyArray<Target>): Cell => {
   const ahead = [1, 2, 4, 8].map((pages) => `sdk, ${pages} ahead`)
   const work = { latency: ms, rows: 4000, pageSize: 100, repeat: 1 }
   return { units: 40, contenders: jobs([bare, `${bare}, 8 ahead`, "sdk", ...ahead], work), targets }
 }
 
-const engines = ["sdk on fetch", "sdk on platform's undici", "sdk on node:http"] as const
+const engines = ["sdk on fetch", "sdk on platform's undici", "sdk on node:http"]
 
 const calls = (count: number, atOnce: number, most: number, overFetch: number): Cell => ({
   units: count,
   contenders: jobs([bare, "sdk", "sdk, traced", "raw-fetch", ...engines], {
-    ...{ rows: 1, calls: [count, atOnce], warmUp: 8, repeat: 9 }
+    rows: 1,
+    calls: [count, atOnce],
+    repeat: 9
   }),
   targets: [time("sdk", bare, most), time("sdk, traced", "sdk", 1.25), time("sdk on fetch", "raw-fetch", overFetch)]
 })
@@ -76,49 +85,41 @@ const { metafile } = await esbuild.build({
 const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path))
 const peers = [...new Set(imported)].filter((path) => /^(effect|@effect)\b/.test(path))
 
-const start: Cell = {
-  units: 1,
-  contenders: {
-    "import effect, platform": peers.map((path) => `import "${path}"\n`).join(""),
-    nothing: "",
-    "import sdk": 'import "@mix-effect/core"\nimport "@mix-effect/node"',
-    "sdk, first call": firstCall
-  },
-  targets: [time("sdk, first call", "import effect, platform", 1.15)]
-}
-
-const memory: Cell = {
-  units: 1000,
-  contenders: jobs([bare, "sdk", "sdk, 8 ahead"], { rows: 1_000_000, memory: true }),
-  targets: [
-    { of: "sdk", figure: "peakMiB", than: bare, most: 1.8 },
-    { of: "sdk", figure: "grewMiB", most: 16 },
-    { of: "sdk, 8 ahead", figure: "grewMiB", most: 16 }
-  ]
-}
-
 /** Each varies one thing. */
 const cells: Record<string, Cell> = {
-  "history:1000:300": history(1000, 300, 50_000, 1.5, ["raw-fetch", "sdk, Stream.tap", ...engines]),
-  "history:100:300": history(100, 300, 10_000, Number.POSITIVE_INFINITY, ["raw-fetch", "sdk on fetch"]),
-  "history:50:300": history(50, 300, 10_000, 1.8, []),
-  "history:1000:2000": history(1000, 2000, 20_000, 1.5, ["raw-fetch", "sdk on fetch"]),
-  "history:50:2000": history(50, 2000, 10_000, 1.8, []),
-  "latency:5": latency(5, []),
-  "latency:20": latency(20, [
-    time("sdk", bare, 1.08),
-    time("sdk, 4 ahead", bare, 0.3),
-    time("sdk, 8 ahead", bare, 0.2)
-  ]),
-  "latency:50": latency(50, []),
+  "history:1000:300": history(1000, 300, 50_000, ["raw-fetch", "sdk, Stream.tap", ...engines], 1.5),
+  "history:100:300": history(100, 300, 10_000, ["raw-fetch", "sdk on fetch"]),
+  "history:50:300": history(50, 300, 10_000, [], 1.8),
+  "history:1000:2000": history(1000, 2000, 20_000, ["raw-fetch", "sdk on fetch"], 1.5),
+  "history:50:2000": history(50, 2000, 10_000, [], 1.8),
+  "latency:5": latency(5),
+  "latency:20": latency(20, time("sdk", bare, 1.08), time("sdk, 4 ahead", bare, 0.3), time("sdk, 8 ahead", bare, 0.2)),
+  "latency:50": latency(50),
   "calls:1": calls(200, 1, 1.8, 2.5),
   "calls:64": calls(640, 64, 4, 5),
-  start,
-  memory
+  start: {
+    units: 1,
+    contenders: {
+      "import effect, platform": peers.map((path) => `import "${path}"\n`).join(""),
+      nothing: "",
+      "import sdk": 'import "@mix-effect/core"\nimport "@mix-effect/node"',
+      "sdk, first call": firstCall
+    },
+    targets: [time("sdk, first call", "import effect, platform", 1.15)]
+  },
+  memory: {
+    units: 1000,
+    contenders: jobs([bare, "sdk", "sdk, 8 ahead"], { rows: 1_000_000, memory: true }),
+    targets: [
+      { of: "sdk", figure: "peakMiB", than: bare, most: 1.8 },
+      { of: "sdk", figure: "grewMiB", most: 16 },
+      { of: "sdk, 8 ahead", figure: "grewMiB", most: 16 }
+    ]
+  }
 }
 
-const chosen = Object.entries(cells).filter(
-  ([name]) => options.only.length === 0 || options.only.some((only) => `${name}:`.startsWith(`${only}:`))
+const chosen = Object.entries(cells).filter(([name]) =>
+  options.only.some((only) => only === "" || `${name}:`.startsWith(`${only}:`))
 )
 if (chosen.length === 0) throw new Error(`There is ${Object.keys(cells).join(", ")}`)
 
@@ -133,7 +134,6 @@ await esbuild.build({
 const server = fork(join(folder, "server.mjs"), { execArgv: [] })
 const origin = `http://127.0.0.1:${await new Promise((resolve) => server.once("message", resolve))}`
 
-/** One that fails, or is stuck, spoils its own row only. */
 const measure = async (job: Job | string): Promise<Measured> => {
   const program = join(folder, "program.mjs")
   if (typeof job === "string") writeFileSync(program, `${job}\nconsole.log(JSON.stringify({ ms: performance.now() }))`)
@@ -141,48 +141,35 @@ const measure = async (job: Job | string): Promise<Measured> => {
     typeof job === "string"
       ? [program, `${origin}/0/300/1`]
       : ["--expose-gc", join(folder, "child.mjs"), origin, JSON.stringify(job)]
-  try {
-    return JSON.parse((await promisify(execFile)(process.execPath, args, { timeout: 300_000 })).stdout) as Measured
-  } catch (error) {
-    console.error(error)
-    return { ms: Number.NaN }
-  }
+  return JSON.parse((await promisify(execFile)(process.execPath, args, { timeout: 300_000 })).stdout)
 }
 
-/** Not a number if one of the values is none. */
-const median = (values: ReadonlyArray<number>) =>
-  values.some(Number.isNaN) ? Number.NaN : ([...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN)
+const median = (values: ReadonlyArray<number>) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
 console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`)
 for (const [name, { contenders, targets, units }] of chosen) {
-  const samples: Record<string, Array<Measured>> = Object.fromEntries(Object.keys(contenders).map((one) => [one, []]))
   const order = Object.entries(contenders)
+  const samples: Record<string, Array<Measured>> = Object.fromEntries(order.map(([of]) => [of, []]))
   for (let round = 0; round < Number(options.rounds); round++) {
-    for (const [contender, job] of order) samples[contender]?.push(await measure(job))
+    for (const [of, job] of order) samples[of]?.push(await measure(job))
     order.push(...order.splice(0, 1))
   }
-  const figures = (of: string, figure: keyof Measured) => (samples[of] ?? []).map((one) => one[figure] ?? Number.NaN)
-  const ratios = (of: string, figure: keyof Measured, than: string) => {
-    const others = figures(than, figure)
-    return figures(of, figure).map((value, round) => value / (others[round] ?? Number.NaN))
-  }
-  console.log(`\n${name}`)
-  console.table(
-    Object.entries(samples).map(([contender, [first]]) => {
-      const times = ratios(contender, "ms", Object.keys(contenders)[0] ?? "")
-      const { ms: _, ...others } = first ?? { ms: 0 }
-      return {
-        contender,
-        "ms each": Number((median(figures(contender, "ms")) / units).toPrecision(3)),
-        ratio: Number(median(times).toFixed(2)),
-        from: Number(Math.min(...times).toFixed(2)),
-        to: Number(Math.max(...times).toFixed(2)),
-        ...others
-      }
+  /** In each round, by that of another contender if one is given. */
+  const figures = (of: string, figure: keyof Measured, than?: string) =>
+    (samples[of] ?? []).map((one, round) => {
+      const other = than === undefined ? 1 : samples[than]?.[round]?.[figure]
+      return (one[figure] ?? Number.NaN) / (other ?? Number.NaN)
     })
-  )
+  const table = Object.entries(samples).map(([contender, [first]]) => {
+    const ratios = figures(contender, "ms", Object.keys(contenders)[0])
+    const [ratio, from, to] = [median(ratios), Math.min(...ratios), Math.max(...ratios)].map((one) => one.toFixed(2))
+    const ms = (median(figures(contender, "ms")) / units).toPrecision(3)
+    return { contender, ...first, ms, ratio, from, to }
+  })
+  console.log(`\n${name}`)
+  console.table(table)
   for (const { figure, most, of, than } of targets) {
-    const value = median(than === undefined ? figures(of, figure) : ratios(of, figure, than))
+    const value = median(figures(of, figure, than))
     const met = value <= most
     if (!met) process.exitCode = 1
     const unit = than === undefined ? "" : ` x that of ${than}`

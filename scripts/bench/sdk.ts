@@ -1,7 +1,7 @@
 // The SDK with all it does by default, over the engines that there are.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
-import { MessagesService, type StreamHistoryError } from "@mix-effect/core"
+import { MessagesService } from "@mix-effect/core"
 import { MessagesHttp } from "@mix-effect/http"
 import { MixNode } from "@mix-effect/node"
 import type * as ConfigError from "effect/ConfigError"
@@ -10,31 +10,9 @@ import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
-import type { Contenders, Read } from "./bare.ts"
+import type { Read } from "./bare.ts"
 
-type Service = Layer.Layer<MessagesService, ConfigError.ConfigError>
-
-/** `each` has an effect for every row. */
-const sdk = async (layer: Service, each = false): Promise<Read> => {
-  const runtime = ManagedRuntime.make(layer)
-  const messages = await runtime.runPromise(MessagesService)
-  return ({ ahead, calls, pageSize }, seen) => {
-    const [count, concurrency] = calls ?? [0, 1]
-    const call = Effect.map(messages.getHistory({ limit: 1 }), seen)
-    const history = messages.streamHistory({ pageSize, prefetch: ahead })
-    const work = each
-      ? Stream.runDrain(Stream.tap(history, (row) => Effect.sync(() => seen([row]))))
-      : Stream.runForEachChunk(history, (rows) => Effect.sync(() => seen(rows)))
-    const program: Effect.Effect<void, StreamHistoryError> =
-      count > 0 ? Effect.replicateEffect(call, count, { concurrency, discard: true }) : work
-    return runtime.runPromise(program)
-  }
-}
-
-const over = (serverUrl: string, client: Layer.Layer<HttpClient.HttpClient>) =>
-  sdk(Layer.provide(MessagesHttp.layer({ serverUrl }), client))
-
-/** Keeps every span that ended. */
+/** Keeps every span. */
 const inMemory = Effect.map(Effect.tracer, (native): Tracer.Tracer => {
   const spans: Array<Tracer.Span> = []
   const keep = (span: Tracer.Span) => {
@@ -44,11 +22,31 @@ const inMemory = Effect.map(Effect.tracer, (native): Tracer.Tracer => {
   return { ...native, span: (...args) => keep(native.span(...args)) }
 })
 
+/** `each` has an effect for every row. */
+const sdk = async (layer: Layer.Layer<MessagesService, ConfigError.ConfigError>, each = false): Promise<Read> => {
+  const runtime = ManagedRuntime.make(layer)
+  const messages = await runtime.runPromise(MessagesService)
+  return ({ ahead, calls, pageSize }, seen) => {
+    const [count, concurrency] = calls ?? [0, 1]
+    const call = Effect.map(messages.getHistory({ limit: 1 }), seen)
+    if (count > 0) return runtime.runPromise(Effect.replicateEffect(call, count, { concurrency, discard: true }))
+    const history = messages.streamHistory({ pageSize, prefetch: ahead })
+    return runtime.runPromise(
+      each
+        ? Stream.runDrain(Stream.tap(history, (row) => Effect.sync(() => seen([row]))))
+        : Stream.runForEachChunk(history, (rows) => Effect.sync(() => seen(rows)))
+    )
+  }
+}
+
 const onNode = (serverUrl: string) => MixNode.layer({ serverUrl })
+
+const over = (serverUrl: string, client: Layer.Layer<HttpClient.HttpClient>) =>
+  sdk(Layer.provide(MessagesHttp.layer({ serverUrl }), client))
 
 const platformNode = () => import("@effect/platform-node/NodeHttpClient")
 
-export const contenders: Contenders = {
+export const contenders: Record<string, (serverUrl: string) => Promise<Read>> = {
   sdk: (url) => sdk(onNode(url)),
   "sdk, Stream.tap": (url) => sdk(onNode(url), true),
   "sdk, traced": (url) => sdk(Layer.merge(onNode(url), Layer.unwrapEffect(Effect.map(inMemory, Layer.setTracer)))),

@@ -2,4 +2,4 @@
 import { MixNode } from "@mix-effect/node"
 import { ask, overFetch } from "./program.ts"
 
-console.log(await ask({ ...overFetch, MixNode: MixNode.layer }, JSON.parse(process.argv[2] ?? "")))
+await ask({ ...overFetch, MixNode: MixNode.layer }, JSON.parse(process.argv[2] ?? ""))

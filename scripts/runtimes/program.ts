@@ -1,8 +1,8 @@
-// What `../runtimes.ts` runs in each runtime: the service through some layers, against that script's servers. It imports
+// What `../runtimes.check.ts` runs in each runtime: the service through some layers, against that check's servers. It imports
 // nothing of Node.js.
 import { FetchHttpClient } from "@effect/platform"
 import { MixBrowser } from "@mix-effect/browser"
-import { MessagesService, type MixError, type Service, SessionId } from "@mix-effect/core"
+import { MessagesService, type MixError, SessionId } from "@mix-effect/core"
 import { MessagesHttp, type MixConfig, RetryPolicy } from "@mix-effect/http"
 import { Chunk, type ConfigError, Effect, Layer, Stream } from "effect"
 
@@ -16,25 +16,12 @@ export const overFetch: Readonly<Record<string, MakeLayer>> = {
 
 export const servers = ["works", "refused", "unknown", "reset", "closed", "timeout", "html"] as const
 
-export type Urls = Readonly<Record<(typeof servers)[number], string>>
+type Server = (typeof servers)[number]
 
-export interface Answer {
-  readonly text: string
-  readonly hint?: string | undefined
-}
+export type Urls = Readonly<Record<Server, string>>
 
-const id = SessionId.make("session")
-
-/** Every operation once. */
-const operations = Effect.gen(function* () {
-  const messages = yield* MessagesService
-  const page = yield* messages.getHistory({ limit: 3 })
-  const walk = yield* Stream.runCollect(messages.streamHistory({ pageSize: 10 }))
-  const sent = yield* messages.send({ id, text: "Hello" })
-  const session = yield* messages.listSession({ id })
-  const counts = [page.length, Chunk.size(walk), sent.userInput, session.length].join(" ")
-  return { text: counts === "3 25 Hello 2" ? "yes" : `no: ${counts}` }
-})
+/** Of each server, in order. */
+export type Answers = ReadonlyArray<{ readonly text: string; readonly hint?: string | undefined }>
 
 const nameOf = (error: MixError): string => {
   if (error._tag === "ConnectionError") return error.code
@@ -42,49 +29,48 @@ const nameOf = (error: MixError): string => {
   return error._tag === "NotFound" ? `${error._tag} ${error.bodyKind}` : error._tag
 }
 
-/** What a `send` that has to fail says became of its message; `failed` is the read before, if that failed too. */
-const sendFails = (messages: Service, failed?: MixError) =>
-  Effect.match(messages.send({ id, text: "Hello" }), {
-    onSuccess: () => ({ text: "SENT" }),
-    onFailure: (sent): Answer => {
-      const error = failed ?? sent
-      return { text: `${nameOf(error)}, ${sent.outcome}`, hint: "hint" in error ? error.hint : undefined }
+const failureOf = (work: Effect.Effect<unknown, MixError>) =>
+  Effect.flip(Effect.zipRight(work, Effect.dieMessage("it did not fail")))
+
+const question = (server: Server) =>
+  Effect.gen(function* () {
+    const id = SessionId.make("session")
+    const messages = yield* MessagesService
+    const send = messages.send({ id, text: "Hello" })
+    if (server === "works") {
+      const page = yield* messages.getHistory({ limit: 3 })
+      const walk = yield* Stream.runCollect(messages.streamHistory({ pageSize: 10 }))
+      const { userInput } = yield* send
+      const counts = [page.length, Chunk.size(walk), userInput, (yield* messages.listSession({ id })).length].join(" ")
+      return { text: counts === "3 25 Hello 2" ? "yes" : `no: ${counts}` }
     }
+    // How a read fails, and what a `send` after it says became of its message; at the server that closes a kept connection the read
+    // succeeds, and its connection needs a moment to be free again.
+    const read = messages.getHistory()
+    const failed =
+      server === "closed" ? yield* Effect.zipRight(read, Effect.sleep("200 millis")) : yield* failureOf(read)
+    const sent = yield* failureOf(send)
+    const error = failed ?? sent
+    return { text: `${nameOf(error)}, ${sent.outcome}`, hint: "hint" in error ? error.hint : undefined }
   })
 
-/** How a read fails, and a `send` after it. */
-const failures = Effect.flatMap(MessagesService, (messages) =>
-  Effect.matchEffect(messages.getHistory(), {
-    onSuccess: () => Effect.succeed({ text: "answered" }),
-    onFailure: (error) => sendFails(messages, error)
-  })
-)
-
-/** A read, and a `send` on the same connection, which the server closes instead of a reply. */
-const reused = Effect.flatMap(MessagesService, (messages) =>
-  // The connection needs a moment to be free again.
-  Effect.zipRight(Effect.zipLeft(messages.getHistory(), Effect.sleep("200 millis")), sendFails(messages))
-)
-
-const questionFor = (server: (typeof servers)[number]): Effect.Effect<Answer, MixError, MessagesService> =>
-  server === "works" ? operations : server === "closed" ? reused : failures
-
-/** Asks each of a layer's servers, and tells one answer for each. */
-export const ask = (layers: Readonly<Record<string, MakeLayer>>, urls: Readonly<Record<string, Urls>>) =>
-  Effect.forEach(Object.entries(urls), ([name, urls]) =>
-    Effect.forEach(servers, (server): Effect.Effect<Answer> => {
-      const limits = server === "timeout" ? { requestTimeout: 300, sendTimeout: 300 } : {}
-      const layer = layers[name]?.({ serverUrl: urls[server], ...limits }) ?? Layer.die("no such layer")
-      return questionFor(server).pipe(
-        Effect.provide(layer),
-        RetryPolicy.withRetryPolicy(RetryPolicy.none),
-        Effect.catchAll((error) =>
-          Effect.succeed({ text: `${"_tag" in error ? error._tag : "ConfigError"}: ${error.message}` })
-        ),
-        Effect.catchAllDefect((defect) => Effect.succeed({ text: `defect: ${defect}` }))
-      )
-    }).pipe(Effect.map((answers) => [name, answers] as const))
-  ).pipe(
-    Effect.map((answers) => JSON.stringify(answers)),
-    Effect.runPromise
-  )
+/** Asks each of a layer's servers, and prints the answers. */
+export const ask = async (layers: Readonly<Record<string, MakeLayer>>, urls: Readonly<Record<string, Urls>>) => {
+  const answer = (layer: MakeLayer | undefined, serverUrl: string, server: Server) =>
+    question(server).pipe(
+      Effect.provide(
+        layer?.({ serverUrl, ...(server === "timeout" && { requestTimeout: 300, sendTimeout: 300 }) }) ??
+          Layer.die("no such layer")
+      ),
+      RetryPolicy.withRetryPolicy(RetryPolicy.none),
+      Effect.catchAll((error) => Effect.succeed(`${"_tag" in error ? error._tag : "ConfigError"}: ${error.message}`)),
+      Effect.catchAllDefect((defect) => Effect.succeed(`defect: ${defect}`)),
+      Effect.map((answer) => (typeof answer === "string" ? { text: answer } : answer))
+    )
+  const answers: Record<string, Answers> = {}
+  for (const [name, of] of Object.entries(urls)) {
+    const all = Effect.forEach(servers, (server) => answer(layers[name], of[server], server))
+    answers[name] = await Effect.runPromise(all)
+  }
+  console.log(JSON.stringify(answers))
+}

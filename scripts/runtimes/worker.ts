@@ -2,5 +2,5 @@
 import { ask, overFetch } from "./program.ts"
 
 export default {
-  test: async (_: unknown, { urls }: { readonly urls: string }) => console.log(await ask(overFetch, JSON.parse(urls)))
+  test: (_: unknown, { urls }: { readonly urls: string }) => ask(overFetch, JSON.parse(urls))
 }

@@ -7,9 +7,8 @@ import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { MixAgent, MixServer } from "@mix-effect/testing"
 import { Effect } from "effect"
 import { bundle } from "../bundle.ts"
-import { type Edition, editions, isEdition, run } from "../tarballs.ts"
+import { type Edition, editions, editionNames as names, run } from "../tarballs.ts"
 
-const names = Object.keys(editions).filter(isEdition)
 /** Node.js of the Effect 4 edition, which the other runs on as well: `User-Agent` says which it is. */
 const node = join(editions["effect-4"], "node_modules/.bin/node")
 const folder = mkdtempSync(join(tmpdir(), "mix-effect-editions-"))
