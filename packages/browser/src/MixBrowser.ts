@@ -1,24 +1,25 @@
 /**
- * The Mix client for browsers, complete: `Effect.provide(MixBrowser.layer())` is all a page or a worker needs.
+ * The complete Mix client for browsers: a page or a worker needs only `Effect.provide(MixBrowser.layer())`.
  *
- * Requests go out by `fetch`, reads with `cache: "no-store"`. A read sets no header but `Accept`, so it needs no CORS preflight; a `send`, a bearer
- * token and nearly every one of `headers` need one, and there Mix admits `Authorization` and `X-Requested-With` only. There is
- * no environment to read options from: what `options` leave out comes from the `ConfigProvider`, if there is one, then from
- * defaults.
+ * It uses `fetch`, for reads with `cache: "no-store"`. A read sets only the header `Accept`, so it needs no CORS
+ * preflight. A `send`, a bearer token and most `headers` need one, and Mix allows only `Authorization` and
+ * `X-Requested-With` there. A browser has no environment: options that you leave out come from the `ConfigProvider`,
+ * if there is one, then from defaults.
  *
- * Browsers tell less than Node.js does, so some errors say less:
+ * Browsers report less than Node.js, so some errors say less:
  *
- * - A redirect, which is never followed, is an `UnexpectedStatus` as everywhere, but its `status` is 300: which of the
- *   redirects it was is hidden, and RFC 9110 has an unknown one treated as 300.
- * - A server that is down, one that refuses this origin and a refused preflight all look alike: they are a
- *   `ConnectionError` whose `hint` says which it may be, with the code `FETCH_FAILED`. Where the browser says that it is
- *   offline the code is `OFFLINE`; for a page of `https` and a server url of `http` it is `MIXED_CONTENT`.
- * - While the browser says that it is offline a `send` is not even tried, unless the server is on this machine: so its
- *   message is known not to have been sent, and may be sent again. Any other `send` that `fetch` fails may have arrived.
- * - `Retry-After` is hidden, unless a proxy exposes it: then the delays of the retry policy hold.
+ * - A redirect, which is never followed, is an `UnexpectedStatus` as everywhere, but its `status` is always 300. The
+ *   browser hides the real status, and RFC 9110 says to treat an unknown redirect as 300.
+ * - A server that is down, a server that refuses this origin, and a refused preflight all look alike: a
+ *   `ConnectionError` with the code `FETCH_FAILED`, whose `hint` lists the possible causes. If the browser says that
+ *   it is offline, the code is `OFFLINE`. For an `https` page and an `http` server url, it is `MIXED_CONTENT`.
+ * - While the browser says that it is offline, a `send` is not tried, unless the server is on this machine. Its
+ *   message was then certainly not sent, and may be sent again. Any other `send` that fails in `fetch` may have
+ *   arrived.
+ * - `Retry-After` is hidden unless a proxy exposes it, so the delays of the retry policy apply.
  *
- * The stream of a session's events is opened again when the page becomes visible after 45 seconds without a byte: a browser
- * may have suspended the page, and its connections with it.
+ * If the page becomes visible after 45 seconds without a byte, the stream of a session's events is reopened, because
+ * the browser may have suspended the page and its connections.
  *
  * @since 0.1.0
  */
@@ -35,15 +36,15 @@ import * as Hint from "./internal/hint.ts"
 import * as Retry from "./internal/retry.ts"
 
 /**
- * Options of the layers: those of every client, and one that only browsers have.
+ * Options of the layers: those of every client, and one for browsers only.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options extends MixConfig.Options {
   /**
-   * Whether a retry waits until the browser is online again, for as long as the deadline of its call allows. Without it
-   * retries go on failing while the browser is offline, until the policy ends them. Default: `false`.
+   * Whether a retry waits until the browser is online again, but no longer than the call's deadline allows. Otherwise
+   * retries fail while the browser is offline, until the policy ends them. Default: `false`.
    */
   readonly waitWhileOffline?: boolean | undefined
 }
@@ -61,11 +62,11 @@ const client = (options?: Options) =>
 const make = (options?: Options) => Effect.flatMap(client(options), (client) => Services.make(...client))
 
 /**
- * `MessagesService` and `SessionsService` by `fetch`, with one configuration and one retry budget. A bad option is a
- * `ConfigError` that names it, when the layer is built.
+ * `MessagesService` and `SessionsService` over `fetch`, with one configuration and one retry budget. If an option is
+ * bad, building the layer fails with a `ConfigError` that names it.
  *
- * Browsers open six connections to a server of HTTP/1.1, for all pages together. The events of each session that is listened
- * to, and each session that is asked, take one of them meanwhile.
+ * Browsers open at most six connections to an HTTP/1.1 server, for all pages together. Each session whose events are
+ * read, or in which an ask runs, uses one of them.
  *
  * @example
  * import { SessionId, SessionsService } from "@mix-effect/core"
@@ -114,8 +115,8 @@ const makeMessages = (options?: Options) =>
   Effect.flatMap(client(options), (client) => Services.makeMessages(...client))
 
 /**
- * `MessagesService` alone: a page that only reads and sends messages need not download what sessions take. Where esbuild bundles
- * it, import the module as here: of a namespace that comes from the package's index it keeps every member.
+ * `MessagesService` alone, for a page that does not use sessions and should not download their code. With esbuild,
+ * import the module as here: if a namespace comes from the package's index, esbuild keeps every member of it.
  *
  * @example
  * import { MessagesService } from "@mix-effect/core"

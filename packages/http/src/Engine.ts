@@ -1,9 +1,9 @@
 /**
- * What `MessagesHttp` needs of an HTTP client: one request, one reply, and the code of what went wrong.
+ * The interface of a transport: one request, one reply, and the code of what went wrong.
  *
- * `MessagesHttp.layer` makes an engine of any `HttpClient`. The runtime packages have engines of their own, which cost less.
- * The engine of `@mix-effect/node` also sees its connections: when a `send` fails, it knows whether anything was sent.
- * `Services` makes the services over an engine of yours.
+ * `MessagesHttp.layer` builds an engine from any `HttpClient`. The runtime packages have their own engines, which
+ * cost less. The engine of `@mix-effect/node` also sees its connections: when a `send` fails, it knows whether
+ * anything was sent. `Services` makes the services over your own engine.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type * as Effect from "effect/Effect"
 import type { Policy } from "./RetryPolicy.ts"
 
 /**
- * What to ask: complete, and to be sent as it is.
+ * A complete request, which the engine sends as it is.
  *
  * @since 0.1.0
  * @category models
@@ -25,28 +25,28 @@ export interface Request {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
   /**
-   * Is aborted when a time limit runs out, when the call is interrupted, and when nothing more of the reply is wanted: then
-   * what is left of the request is given up at once, and whoever waits for it, or reads the body after that, gets an
-   * `EngineError`; or the body, if all of it has come.
+   * Aborted when a time limit is reached, when the call is interrupted, or when the rest of the reply is not needed.
+   * The engine then ends the request at once. Waiting for it, or reading the body afterwards, fails with an
+   * `EngineError`, unless the whole body has arrived.
    */
   readonly signal: AbortSignal
 }
 
 /**
- * How far a request got, kept up to date by the engine: what a time limit that runs out finds.
+ * How far a request got. The engine keeps it up to date, and the SDK reads it when a time limit is reached.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Progress {
   /**
-   * `unknown` until the engine knows better. `connect`: nothing of the request was handed to a connection, so a failure or
-   * an abort now means that it was not sent. `headers`: some of it was, and no head of a reply came. `body`: the head came.
-   * Say `connect` only where that is certain: a `send` that fails then is made again.
+   * `unknown` until the engine knows more. `connect`: nothing of the request was given to a connection, so a failure
+   * or an abort now means that it was not sent. `headers`: some of it was, and no head of a reply came. `body`: the
+   * head came. Set `connect` only if that is certain: a `send` that fails in this phase is repeated.
    */
   phase: "unknown" | "connect" | "headers" | "body"
   /**
-   * Whether the request is the first on its connection, where the engine knows. It is for the log only.
+   * Whether the request is the first on its connection, if the engine knows. Used only for the log.
    *
    * @since 0.2.0
    */
@@ -54,23 +54,30 @@ export interface Progress {
 }
 
 /**
- * The head of a reply, whose body can be read once. Redirects are replies like others: an engine follows none.
+ * The head of a reply, whose body can be read once. An engine returns redirects like other replies and does not
+ * follow them.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Reply {
-  /** 0 where the platform hides it. */
+  /** 0 if the platform hides it. */
   readonly status: number
-  /** A header by its name in lower case; values of a repeated one are joined by `, `. */
+  /** A header by its name in lower case; values of a repeated header are joined with `, `. */
   readonly header: (name: string) => string | undefined
-  /** Who else may have answered, such as a proxy: what errors say of a reply that is not in the server's own form. */
+  /**
+   * Who else may have answered, such as a proxy. Errors say it if the reply does not have the form of Mix's own
+   * errors.
+   */
   readonly hint?: string | undefined
-  /** The body. Of one that is longer than `maxBytes` after decompression: its beginning, which is longer than that too. */
+  /**
+   * The body. If it is longer than `maxBytes` after decompression: a beginning of it that is also longer than
+   * `maxBytes`.
+   */
   readonly body: (maxBytes: number) => Effect.Effect<Body, EngineError>
   /**
-   * The body while it comes, in place of `body`: for a stream of events, which has no end of its own and no limit. Each chunk
-   * is handed over as soon as it is decompressed. It is over when the body is, or with an error when that breaks off.
+   * The body as it arrives, instead of `body`: for a stream of events, which has no limit. It emits each chunk as
+   * soon as it is decompressed. It ends with the body, and fails if the body breaks off.
    *
    * @since 0.2.0
    */
@@ -78,35 +85,35 @@ export interface Reply {
 }
 
 /**
- * What was read of a body, after decompression.
+ * The part of a body that was read, after decompression.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Body {
-  /** As UTF-8, as `TextDecoder` reads it: bytes that are none become U+FFFD, a byte order mark is dropped. */
+  /** Decoded like `TextDecoder`: invalid UTF-8 becomes U+FFFD, and a byte order mark is dropped. */
   readonly text: string
   readonly byteLength: number
 }
 
 /**
- * The request failed, or the body broke off. An error of an engine prints urls and headers, so nothing of it is kept but
- * its code.
+ * The request failed, or the body broke off. The original error would print urls and headers, so only its code is
+ * kept.
  *
  * @since 0.1.0
  * @category errors
  */
 export class EngineError extends Data.TaggedError("EngineError")<{
-  /** As in `ECONNREFUSED`; `UNKNOWN` where there is none. */
+  /** Such as `ECONNREFUSED`; `UNKNOWN` if there is none. */
   readonly code: string
   /** The system call that failed, as Node.js names it, such as `connect` or `read`. */
   readonly syscall?: string | undefined
-  /** What to look at first, where the engine knows more than the code says. */
+  /** What to check first, if the engine knows more than the code says. */
   readonly hint?: string | undefined
 }> {}
 
 /**
- * Makes a request, once it is run. Interrupting it need do nothing: the signal of the request is aborted then.
+ * Makes a request when it is run. It need not handle interruption, because the request's signal is then aborted.
  *
  * @since 0.1.0
  * @category models
@@ -137,7 +144,7 @@ const find = (error: unknown, depth = 0): Found | undefined => {
 }
 
 /**
- * What an engine's error comes to: the first code that it or one of its causes has, and the system call that failed.
+ * Reads an engine's error: the first code that it or one of its causes has, and the system call that failed.
  *
  * @since 0.1.0
  * @category errors
@@ -145,7 +152,7 @@ const find = (error: unknown, depth = 0): Found | undefined => {
 export const failure = (error: unknown): EngineError => new EngineError(find(error) ?? { code: "UNKNOWN" })
 
 /**
- * The same for an error of `fetch`, which in browsers says nothing but that it failed, by a `TypeError`: that is the code
+ * The same for an error of `fetch`. In browsers this is a `TypeError` without a reason, which becomes the code
  * `FETCH_FAILED`.
  *
  * @since 0.2.0
@@ -157,8 +164,8 @@ export const fetchFailure = (error: unknown): EngineError => {
 }
 
 /**
- * Options for reads over `fetch`: a reply from a cache would show an old history as the present one. Some versions of workerd
- * know no such option and throw; there it is left out.
+ * Options for reads over `fetch`: a cached reply would show an old history as the current one. The option is omitted
+ * in versions of workerd that throw for it.
  *
  * @since 0.2.0
  * @category models
@@ -173,8 +180,9 @@ export const fetchReadOptions = (): { readonly cache?: "no-store" } => {
 }
 
 /**
- * Whether every request over `fetch` but a read needs a stream as its body, an empty one too. Deno sends a request again, unasked,
- * if the server closes a kept connection instead of a reply. It cannot send a stream again.
+ * Whether every request over `fetch` except a read needs a stream as its body, even an empty body. If the server
+ * closes a kept connection instead of replying, Deno sends the request again by itself. It cannot send a stream
+ * again.
  *
  * @since 0.2.0
  * @category models
@@ -182,14 +190,14 @@ export const fetchReadOptions = (): { readonly cache?: "no-store" } => {
 export const fetchRepeats = (): boolean => "Deno" in globalThis
 
 /**
- * What a platform knows that others do not, such as a browser that is offline.
+ * What only this platform knows, such as whether a browser is offline.
  *
  * @since 0.2.0
  * @category models
  */
 export interface Platform {
-  /** What retry policies heed besides: makes another of the policy in force. */
+  /** Adapts the current retry policy to the platform. */
   readonly policy?: (policy: Policy) => Policy
-  /** Adds to an error what the platform knows of it. */
+  /** Adds to an error what the platform knows about it. */
   readonly explain?: <E extends MixError>(error: E) => E
 }

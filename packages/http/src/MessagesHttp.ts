@@ -1,8 +1,8 @@
 /**
  * `MessagesService` over any `HttpClient`.
  *
- * Runtime packages (`@mix-effect/node`, `@mix-effect/browser`) choose the client and offer the same layers complete; use
- * this module to bring a client of your own.
+ * The runtime packages (`@mix-effect/node`, `@mix-effect/browser`) have the same layers with a client of their own.
+ * Use this module with another client.
  *
  * @since 0.1.0
  */
@@ -17,9 +17,10 @@ import * as MixConfig from "./MixConfig.ts"
 import * as Services from "./Services.ts"
 
 /**
- * Makes the service over the `HttpClient` in the environment. The client is taken as it is, with two exceptions. Its own spans
- * are off (the service writes its own, which hold no header), and so are the trace headers that come with them. Over `fetch`,
- * redirects are not followed and reads carry `cache: "no-store"`, unless a `FetchHttpClient.RequestInit` sets another `cache`.
+ * Makes the service over the `HttpClient` in the context. It uses the client as it is, with two exceptions. First,
+ * the client's own spans and trace headers are off, because these spans hold headers; the service writes its own
+ * spans. Second, over `fetch`, redirects are not followed and reads carry `cache: "no-store"`, unless a
+ * `FetchHttpClient.RequestInit` sets another `cache`.
  *
  * @since 0.1.0
  * @category constructors
@@ -30,7 +31,7 @@ export const make = (
   Services.makeMessages(() => HttpClientEngine.make, options)
 
 /**
- * What `make` makes, as a layer. A bad option is a `ConfigError` that names it, when the layer is built.
+ * `make` as a layer. If an option is bad, building the layer fails with a `ConfigError` that names it.
  *
  * @example
  * import { FetchHttpClient } from "@effect/platform"
@@ -50,7 +51,7 @@ export const layer = (
   Layer.effect(MessagesService, make(options))
 
 /**
- * The same with options that are read by `Config`.
+ * The same, with options read through `Config`.
  *
  * @example
  * import { MessagesHttp } from "@mix-effect/http"

@@ -1,8 +1,8 @@
 /**
  * How to reach a Mix backend: the options of every layer.
  *
- * What is left out comes from the environment (by `Config`, so a `ConfigProvider` can stand in for it), then from defaults.
- * All of it is checked once, when the layer is built.
+ * Options that you leave out come from the environment (through `Config`, so a `ConfigProvider` can replace it), then
+ * from defaults. All are checked once, when the layer is built.
  *
  * @since 0.1.0
  */
@@ -19,41 +19,43 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 
 /**
- * Where the backend is, what requests carry, and how long they may take. Each may be left out.
+ * Where the backend is, what requests carry, and how long they may take. All are optional.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options {
   /**
-   * Where the backend is, as in `https://mix.example.com` or, behind a prefix, `https://example.com/mix`. `http` or
+   * The url of the backend, such as `https://mix.example.com` or, with a prefix, `https://example.com/mix`. `http` or
    * `https`, without credentials, query and fragment. Default: `MIX_SERVER_URL`, then `http://localhost:8088`.
    */
   readonly serverUrl?: string | undefined
   /**
-   * Headers to send with every request. In browsers Mix's CORS preflight admits `Authorization` and `X-Requested-With`, and
-   * fails for every other that needs one.
+   * Headers to send with every request. In browsers, Mix's CORS preflight allows `Authorization` and
+   * `X-Requested-With`, and fails for every other header that needs a preflight.
    */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted<string>>> | undefined
   /**
-   * Sent as `Authorization: Bearer …`. Mix ignores it; a proxy may want it. `null` means no token. Default:
-   * `MIX_BEARER_TOKEN` where the server url is that of `MIX_SERVER_URL` or has the same origin, else none.
+   * Sent as `Authorization: Bearer …`. Mix ignores it; a proxy may require it. `null` means no token. Default:
+   * `MIX_BEARER_TOKEN` if the server url is that of `MIX_SERVER_URL` or has the same origin, else none.
    */
   readonly bearerToken?: Redacted.Redacted<string> | null | undefined
   /** One attempt of a read, from the request to the decoded reply. Default: 30 seconds. */
   readonly requestTimeout?: Duration.DurationInput | undefined
-  /** A `send`, retries included: the server may answer after minutes. Default: 15 minutes. */
+  /** A `send` with its retries. The server may take minutes to answer. Default: 15 minutes. */
   readonly sendTimeout?: Duration.DurationInput | undefined
   /** A read with its retries. Default: 2 minutes. */
   readonly deadline?: Duration.DurationInput | undefined
   /** The longest body of a reply, in bytes after decompression. Default: 64 MiB. */
   readonly maxResponseBytes?: number | undefined
-  /** Whether requests carry `traceparent` and `b3`. In browsers these fail Mix's CORS preflight. Default: `false`. */
+  /**
+   * Whether requests carry `traceparent` and `b3`. In browsers, Mix's CORS preflight refuses them. Default: `false`.
+   */
   readonly tracePropagation?: boolean | undefined
 }
 
 /**
- * Options that have been checked, with everything filled in.
+ * Checked options, with all defaults filled in.
  *
  * @since 0.1.0
  * @category models
@@ -71,7 +73,7 @@ export interface MixConfig {
   readonly tracePropagation: boolean
 }
 
-/** Timers cannot wait longer than this: they would fire at once. */
+/** The longest time that a timer can wait. With a longer one it fires at once. */
 const maxTimer = 2 ** 31 - 1
 
 const invalid = (name: string, message: string) => ConfigError.InvalidData([name], message)
@@ -165,7 +167,7 @@ const checkToken = ([name, token]: Token) =>
     }
   })
 
-/** What a getter throws may hold secrets. */
+/** An error that a getter throws may hold secrets. */
 const readable = <A>(option: string, read: () => A) =>
   Effect.try({ try: read, catch: () => invalid(option, "cannot be read") })
 
@@ -223,8 +225,8 @@ const checkNames = (options: Options) =>
   })
 
 /**
- * The token of the environment is meant for the server of the environment. Another server gets none: whoever names one by an
- * option gives its token by an option.
+ * The token of the environment is only for the server of the environment. A server that is set as an option needs its
+ * token as an option too.
  */
 const tokenOf = (
   { bearerToken, serverUrl }: Options,
@@ -250,14 +252,14 @@ export const isLoopback = ({ hostname }: URL): boolean =>
   // `URL` has brought numeric addresses into their usual form; other names may begin with `127.` too.
   /^(.+\.)?localhost\.?$/.test(hostname) || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname)
 
-/** Headers whose values are credentials. Others may be, and nobody can tell. */
+/** Whether there is a header whose name says that it holds credentials. Other headers may hold some too. */
 const carriesCredentials = ({ headers }: MixConfig) =>
   Object.keys(headers).some((name) => /^(authorization|cookie|(.*[-_])?(api-?key|token|secret))$/.test(name))
 
 /**
- * Logs a warning where credentials go over the network, or to a proxy, without encryption. Every layer calls it once for its
- * server (`Services.make` does). A layer that chooses a proxy calls it again with the proxy's url; that warns only if the
- * server is loopback, since of any other it has warned.
+ * Logs a warning if credentials go unencrypted over the network or to a proxy. `Services.make` calls it once for the
+ * server of a layer. A layer that chooses a proxy calls it again with the proxy's url. This second call warns only if
+ * the server is loopback, because the first call has warned about every other server.
  *
  * @since 0.2.0
  * @category logging
@@ -273,14 +275,14 @@ export const warnOfPlainText = (config: MixConfig, proxy?: URL): Effect.Effect<v
   )
 }
 
-/** Deno's words name the variable and the permission; others may hold values. */
+/** Deno's message names the variable and the permission; other messages may hold values. */
 const unreadable = (defect: unknown): string =>
   defect instanceof Error && /^(NotCapable|PermissionDenied)$/.test(defect.name)
     ? defect.message
     : "the source of the configuration cannot be read"
 
 /**
- * Reads a `Config`, and fails with a `ConfigError` if its source throws. The environment does so under Deno, unless the
+ * Reads a `Config`, and fails with a `ConfigError` if its source throws. In Deno, the environment throws unless the
  * program has permission to read it.
  *
  * @since 0.2.0
@@ -292,7 +294,8 @@ export const read = <A>(config: Config.Config<A>): Effect.Effect<A, ConfigError.
   )
 
 /**
- * Copies the options of a layer that has some of its own. What is no object, or throws when it is read, is a `ConfigError`.
+ * Copies the options of a layer that adds its own. Fails with a `ConfigError` if they are not an object, or if
+ * reading them throws.
  *
  * @since 0.2.0
  * @category constructors
@@ -305,7 +308,7 @@ export const copyOptions = <A extends Options>(
     : Effect.fail(invalid("options", "must be an object"))
 
 /**
- * Checks options, and fills in what they leave out.
+ * Checks options and fills in the missing ones.
  *
  * @since 0.1.0
  * @category constructors
@@ -344,8 +347,8 @@ export const make = (given?: Options): Effect.Effect<MixConfig, ConfigError.Conf
   })
 
 /**
- * The limit of the calls that it surrounds, with their retries: instead of the options `deadline` and `sendTimeout`. Set it
- * with `withDeadline`.
+ * The time limit of the calls that it surrounds, including their retries. It replaces the options `deadline` and
+ * `sendTimeout`. Set it with `withDeadline`.
  *
  * @since 0.2.0
  * @category references
@@ -357,12 +360,13 @@ export class Deadline extends Context.Reference<Deadline>()("@mix-effect/http/De
 type Limited = Effect.Effect<unknown, unknown, unknown> | Stream.Stream<unknown, unknown, unknown>
 
 /**
- * Limits one call with its retries, or every page of one stream: instead of `deadline` for reads and `sendTimeout` for a
- * `send`. A call that takes longer fails with `RequestTimeout`, whose `outcome` says what became of the message; after
- * `Effect.timeout` nobody knows. The limit may be longer than the option. The limit nearest to the call holds, and
- * `requestTimeout` holds for each attempt of a read besides.
+ * Limits one call with its retries, or every page of one stream. It replaces `deadline` for reads and `sendTimeout`
+ * for a `send`, and may be longer. A call that takes longer fails with a `RequestTimeout` whose `outcome` says what
+ * became of the message; `Effect.timeout` does not tell you that. The innermost limit applies, and `requestTimeout`
+ * also limits each attempt of a read.
  *
- * Each call within has the whole time. Throws a `RangeError` for a duration that cannot be a limit.
+ * If `self` makes several calls, each has the whole time. Throws a `RangeError` for a duration that cannot be a
+ * limit.
  *
  * @example
  * import { MessagesService, type SendMessageRequest } from "@mix-effect/core"

@@ -1,11 +1,11 @@
 /**
- * When a failed request is made again.
+ * When a failed request is repeated.
  *
- * A policy is a `Schedule` that is fed each failure: it decides whether there is another attempt, and after which delay.
- * Three rules hold whatever the policy says. A `retryAfter` of the server replaces the policy's delay; when it is longer
- * than 60 seconds, or than what is left of the deadline, the call fails at once and the error carries it. No retry begins
- * after the deadline. And each layer has a budget (500 tokens; a retry takes 5, a success brings 1 back), so that an outage
- * is not answered with a storm: when it is used up the error says `budgetExhausted`.
+ * A policy is a `Schedule` that receives each failure as its input. It decides whether there is another attempt, and
+ * after which delay. Three rules apply to every policy. First, the server's `Retry-After` replaces the policy's
+ * delay; if it exceeds 60 seconds or the rest of the deadline, the call fails at once with `retryAfter` in its error.
+ * Second, no retry begins after the deadline. Third, each layer has a budget that limits retries during an outage: it
+ * has 500 tokens, a retry takes 5, and a success returns 1. When it is used up, the error says `budgetExhausted`.
  *
  * @since 0.1.0
  */
@@ -21,7 +21,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 
 /**
- * A schedule that is fed each failure: there is another attempt for as long as it goes on.
+ * A schedule that receives each failure as its input. There is another attempt as long as it continues.
  *
  * @since 0.1.0
  * @category models
@@ -36,8 +36,8 @@ const backoff = Schedule.exponential("250 millis").pipe(
 )
 
 /**
- * At most 4 attempts of what `isRetryable` allows, with full jitter: the nth retry (from 0) waits between nothing and
- * `min(8 s, 250 ms * 2^n)`. `isRetryable` never allows to repeat a `send` that may have reached the agent.
+ * At most 4 attempts, if `isRetryable` allows it, with full jitter: the nth retry (from 0) waits a random time from 0
+ * to `min(8 s, 250 ms * 2^n)`. `isRetryable` never allows repeating a `send` that may have reached the agent.
  *
  * @since 0.1.0
  * @category policies
@@ -63,12 +63,13 @@ const isUnreachable = (error: MixError): boolean => {
 }
 
 /**
- * For long walks and for following: as `standard`, but goes on for up to a minute while the server cannot be reached
- * (connections that fail or are lost, 502, 503 and 504), so that a server that restarts ends neither. The minute begins anew
- * with each page. It fits the default `deadline` of 2 minutes; an outage of half a minute takes about 60 of the layer's
- * budget of 500.
+ * For long walks and for `followHistory`. Like `standard`, but it retries for up to a minute while the server cannot
+ * be reached (connections that fail or are lost, host names that are not found, 502, 503 and 504), so a restart of
+ * the server does not end them. The minute starts again with each page and fits the default `deadline` of 2 minutes.
+ * An outage of half a minute takes about 60 of the layer's budget of 500.
  *
- * A server that was never there is waited for as well: read a first page with `standard`, so that a wrong url is told at once.
+ * It also waits for a server that was never there. To detect a wrong url at once, read the first page with
+ * `standard`.
  *
  * @example
  * import { MessagesService } from "@mix-effect/core"
@@ -101,7 +102,7 @@ export const persistent: Policy = Schedule.intersect(
 export const none: Policy = Schedule.stop
 
 /**
- * The `RetryConfig` of the official Mix SDKs, field by field.
+ * The fields of the `RetryConfig` of the official Mix SDKs.
  *
  * @since 0.1.0
  * @category options
@@ -112,18 +113,18 @@ export interface RetryConfig {
   /** The longest delay. Default: 60 s. */
   readonly maxInterval?: Duration.DurationInput | undefined
   /**
-   * How the delay of the nth retry, from 0, follows from `initialInterval` and `exponent`: `exponential`, as in the Python
-   * SDK, is `initialInterval * exponent^n`; `polynomial`, as in the TypeScript SDK, is `initialInterval * n^exponent`.
+   * The formula for the delay of the nth retry (from 0). `exponential`, as in the Python SDK, is
+   * `initialInterval * exponent^n`; `polynomial`, as in the TypeScript SDK, is `initialInterval * n^exponent`.
    * Default: `exponential`.
    */
   readonly curve?: "exponential" | "polynomial" | undefined
   /** The base or the power of the curve: 1 or more if it is exponential, 0 or more if it is polynomial. Default: 1.5. */
   readonly exponent?: number | undefined
-  /** A failure later than this after the first one is the last. Default: 600 s. The layer's deadline holds besides. */
+  /** No retry after a failure that comes this long after the first one. Default: 600 s. The `deadline` applies too. */
   readonly maxElapsedTime?: Duration.DurationInput | undefined
-  /** Whether to try again when the server was not reached, was lost or took too long. Default: `true`. */
+  /** Whether to retry after lost connections, time-outs and bodies that break off. Default: `true`. */
   readonly retryConnectionErrors?: boolean | undefined
-  /** Statuses to try again after: `"429"`, or `"5XX"` for all of a kind. Default: `["5XX", "408", "429"]`. */
+  /** Statuses to retry after: `"429"`, or `"5XX"` for all of a kind. Default: `["5XX", "408", "429"]`. */
   readonly statusCodes?: ReadonlyArray<string> | undefined
 }
 
@@ -146,10 +147,11 @@ const checked = (name: string, input: Duration.DurationInput): Duration.Duration
 }
 
 /**
- * The schedules that the official SDKs follow: `initialInterval * exponent^n` (Python) or, with `curve: "polynomial"`,
- * `initialInterval * n^exponent` (TypeScript), plus up to a second at random, at most `maxInterval`. One thing differs, on purpose: they repeat a `send` after every 5XX, and with it the agent's work; here a
- * `send` is repeated only where the message is known not to have reached the agent. Throws a `RangeError` for numbers that
- * make no schedule.
+ * The schedule of the official SDKs: `initialInterval * exponent^n` (Python) or, with `curve: "polynomial"`,
+ * `initialInterval * n^exponent` (TypeScript), plus a random time of up to a second, at most `maxInterval` in all.
+ * One thing differs on purpose: the official SDKs repeat a `send` after every 5XX, and the agent works twice. This
+ * policy repeats a `send` only if the message certainly did not reach the agent. Throws a `RangeError` for invalid
+ * numbers.
  *
  * @example
  * import { RetryPolicy } from "@mix-effect/http"
@@ -216,8 +218,8 @@ export const fromConfig = (config: RetryConfig = {}): Policy => {
 }
 
 /**
- * The policy in force. It has a default, so no operation requires it; it is looked up when an operation begins: first what
- * surrounds the call, then what surrounded the layer when it was built.
+ * The current policy. It has a default, so no operation requires it. It is looked up when an operation begins: first
+ * the policy around the call, then the policy around the layer when it was built.
  *
  * @since 0.1.0
  * @category references
@@ -227,8 +229,8 @@ export class RetryPolicy extends Context.Reference<RetryPolicy>()("@mix-effect/h
 }) {}
 
 /**
- * The policy in force for a call: the one that surrounds it, else `atBuild`, which surrounded the layer. For those who
- * implement `MessagesService` over a transport of their own, or adapt the policy as `@mix-effect/browser` does.
+ * The current policy of a call: the one around it, else `atBuild`, the one around the layer. For implementations of
+ * `MessagesService` over another transport, and to adapt the policy as `@mix-effect/browser` does.
  *
  * @since 0.1.0
  * @category references

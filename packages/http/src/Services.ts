@@ -1,5 +1,5 @@
 /**
- * Makes the services over an `Engine`, with the configuration, the retry policy and the telemetry that every layer has.
+ * Makes the services over an `Engine`, with configuration, retry policy and telemetry.
  *
  * @since 0.2.0
  */
@@ -14,7 +14,7 @@ import * as Sessions from "./internal/sessions.ts"
 import type * as MixConfig from "./MixConfig.ts"
 
 /**
- * Makes both services over one engine: they share the configuration, the retry budget and the telemetry.
+ * Makes both services over one engine. They share the configuration, the retry budget and the telemetry.
  *
  * @since 0.2.0
  * @category constructors

@@ -1,8 +1,8 @@
 /**
  * `SessionsService` over any `HttpClient`.
  *
- * Runtime packages (`@mix-effect/node`, `@mix-effect/browser`) choose the client and offer the same layers complete; use
- * this module to bring a client of your own.
+ * The runtime packages (`@mix-effect/node`, `@mix-effect/browser`) have the same layers with a client of their own.
+ * Use this module with another client.
  *
  * @since 0.2.0
  */
@@ -18,8 +18,8 @@ import * as MixConfig from "./MixConfig.ts"
 import * as Services from "./Services.ts"
 
 /**
- * Makes the service over the `HttpClient` in the environment, and `MessagesService` with it: they share one configuration and
- * one retry budget. The client is taken as `MessagesHttp.make` takes it. It must hand over the body of a reply while it comes.
+ * Makes this service and `MessagesService` over the `HttpClient` in the context. They share one configuration and one
+ * retry budget. The client is used as in `MessagesHttp.make`. It must deliver the body of a reply while it arrives.
  *
  * @since 0.2.0
  * @category constructors
@@ -30,7 +30,7 @@ export const make = (
   Services.make(() => HttpClientEngine.make, options)
 
 /**
- * What `make` makes, as a layer. A bad option is a `ConfigError` that names it, when the layer is built.
+ * `make` as a layer. If an option is bad, building the layer fails with a `ConfigError` that names it.
  *
  * @example
  * import { FetchHttpClient } from "@effect/platform"
@@ -50,7 +50,7 @@ export const layer = (
   Layer.effectContext(make(options))
 
 /**
- * The same with options that are read by `Config`.
+ * The same, with options read through `Config`.
  *
  * @example
  * import { SessionsHttp } from "@mix-effect/http"

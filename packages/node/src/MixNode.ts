@@ -1,12 +1,13 @@
 /**
- * The Mix client for Node.js, complete: `Effect.provide(MixNode.layer())` is all a program needs.
+ * The complete Mix client for Node.js: a program needs only `Effect.provide(MixNode.layer())`.
  *
- * Connections are kept alive and reused, up to one for each call under way. When the layer's scope closes every connection
- * is closed with it.
+ * Connections are kept alive and reused, at most one for each running call. When the layer's scope closes, all
+ * connections are closed.
  *
- * Whether requests go through a proxy is decided once, when the layer is built, from `HTTP_PROXY`, `HTTPS_PROXY` and
- * `NO_PROXY` (in either case). To a server url of `http` the proxy forwards requests; to one of `https` it opens a tunnel.
- * The credentials of its url, as in `http://user:password@proxy:3128`, go to the proxy alone and appear in no error.
+ * When it is built, the layer reads `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (in upper or lower case) and decides
+ * whether requests go through a proxy. For an `http` server url, the proxy forwards requests; for an `https` one, it
+ * opens a tunnel. Credentials in the proxy's url, as in `http://user:password@proxy:3128`, go only to the proxy and
+ * appear in no error.
  *
  * @since 0.1.0
  */
@@ -24,20 +25,21 @@ import * as Proxy from "./internal/proxy.ts"
 import * as UndiciEngine from "./internal/undiciEngine.ts"
 
 /**
- * Options of the layers: those of every client, and one that only Node.js has.
+ * Options of the layers: those of every client, and one for Node.js only.
  *
  * @since 0.2.0
  * @category options
  */
 export interface Options extends MixConfig.Options {
   /**
-   * The undici dispatcher that makes the requests, in place of the layer's own: for an own CA, client certificates, a unix
-   * socket, interceptors, or mocks. It decides about proxies, too: no variable is read. The layer does not close it.
+   * The undici dispatcher that makes the requests instead of the layer's own: for a private CA, client certificates,
+   * a unix socket, interceptors, or mocks. It also decides about proxies; the layer reads no proxy variable. The
+   * layer does not close it.
    */
   readonly dispatcher?: Dispatcher | undefined
 }
 
-/** Lower case wins. A variable that is blank counts as unset. */
+/** Names in lower case take precedence. A blank variable counts as unset. */
 const readVariable: Proxy.Read = (name) => {
   const value = (name: string) =>
     Config.string(name).pipe(
@@ -53,7 +55,7 @@ const readVariable: Proxy.Read = (name) => {
 const isDispatcher = (value: unknown): value is Dispatcher =>
   typeof value === "object" && value !== null && "dispatch" in value && typeof value.dispatch === "function"
 
-/** Connections of the layer's own, which are closed with its scope. */
+/** The layer's own connections, which are closed with its scope. */
 const ownDispatcher = (
   proxy: Proxy.Proxy | undefined
 ): Effect.Effect<Dispatcher, ConfigError.ConfigError, Scope.Scope> =>
@@ -98,8 +100,8 @@ const make = (options?: Options) =>
   )
 
 /**
- * `MessagesService` and `SessionsService` over connections of their own, with one configuration and one retry budget. A bad
- * option or proxy variable is a `ConfigError` that names it, when the layer is built.
+ * `MessagesService` and `SessionsService` with shared connections, one configuration and one retry budget. If an
+ * option or a proxy variable is bad, building the layer fails with a `ConfigError` that names it.
  *
  * @example
  * import { SessionsService } from "@mix-effect/core"

@@ -1,13 +1,13 @@
 /**
- * A server on a real socket that fails as it is told: it stalls, resets, truncates, lies about lengths, drips and
- * floods, and keeps a record of what its clients sent and when they left. For tests of HTTP clients, this project's and
- * yours; it knows nothing of Mix.
+ * A server on a real socket that fails as scripted: it stalls, resets, truncates, sends wrong lengths, drips and
+ * floods. It records what its clients sent and when they left. Use it to test any HTTP client; it contains nothing
+ * specific to Mix.
  *
  * @example
  * import { FaultServer } from "@mix-effect/testing"
  * import * as Effect from "effect/Effect"
  *
- * // The first request is never answered, the second meets a reset in the body, all others are answered.
+ * // The first request gets no answer, the second a reset in the body, all others a reply.
  * const program = Effect.gen(function* () {
  *   const server = yield* FaultServer.serve([
  *     FaultServer.stallBeforeHead,
@@ -19,7 +19,7 @@
  *   return (yield* server.requests).map((request) => request.line)
  * }).pipe(Effect.scoped)
  *
- * // A reply of your own.
+ * // Your own reply.
  * const slow = FaultServer.reply(
  *   FaultServer.head({ status: 200, headers: [["Transfer-Encoding", "chunked"]] }),
  *   FaultServer.delay("50 millis"),
@@ -102,7 +102,7 @@ export { blackHoleUrl, refusedUrl } from "./internal/faultServer/unreachable.ts"
 export class FaultServer extends Context.Tag("@mix-effect/testing/FaultServer")<FaultServer, Running>() {}
 
 /**
- * A server as `serve` starts it, for as long as the layer lives. Its record is not cleared between tests that share it.
+ * `serve` as a layer. The record is not cleared between tests that share it.
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,6 @@
 /**
- * In-memory `MessagesService` and `SessionsService` for unit tests: no network, no time but that of the `Clock`, failures on
- * demand.
+ * In-memory `MessagesService` and `SessionsService` for unit tests: no network, time only from the `Clock`, failures
+ * on demand.
  *
  * @example
  * import { MessageId, MessagesService, SessionId } from "@mix-effect/core"
@@ -45,8 +45,8 @@ import * as SessionsTest from "./internal/sessionsTest.ts"
 export type { Agent, AgentControl } from "./internal/sessionsTest.ts"
 
 /**
- * How an operation fails: always with one error, or call by call with the next of a list. A `null` in the list lets a call
- * succeed, and so do all calls after its end.
+ * How an operation fails: always with one error, or call by call with the entries of a list. If an entry is `null`,
+ * the call succeeds, and so do all calls after the end of the list.
  *
  * @since 0.1.0
  * @category options
@@ -54,24 +54,24 @@ export type { Agent, AgentControl } from "./internal/sessionsTest.ts"
 export type Failures<E> = E | ReadonlyArray<E | null>
 
 /**
- * What the service holds at first, and how it answers.
+ * What the service holds at the start, and how it answers.
  *
  * @since 0.1.0
  * @category options
  */
 export interface Options {
   /**
-   * What is there at first, of any session, oldest first. As on a server, the history shows the rows of role `user`, newest
-   * first, and a session's list shows all of its rows, oldest first. Default: nothing.
+   * The rows of all sessions at the start, oldest first. As on a server, the history shows the rows of role `user`,
+   * newest first, and a session's list shows all of its rows, oldest first. Default: no rows.
    */
   readonly messages?: ReadonlyArray<BackendMessage> | undefined
-  /** The reply to a message that is sent. Default: a message that repeats its text. */
+  /** The reply to a sent message. Default: a message that repeats its text. */
   readonly reply?:
     | ((request: SendMessageRequest) => Effect.Effect<BackendMessage, GetHistoryError | ReplyPending>)
     | undefined
   /**
-   * Answers what is asked by `ask` and `askStream`: the text of the assistant, or a failure of the agent with what is said of
-   * it. Meanwhile it may tell of events and ask for permissions. Default: it repeats the text.
+   * Answers `ask` and `askStream` with the text of the assistant, or fails with what the server says about the
+   * agent's failure. Meanwhile it may emit events and ask for permissions. Default: it repeats the text.
    *
    * @example
    * import { MessagesTest } from "@mix-effect/testing"
@@ -88,7 +88,7 @@ export interface Options {
    * @since 0.2.0
    */
   readonly agent?: SessionsTest.Agent | undefined
-  /** Which calls fail, and how. A stream's pages are calls of `getHistory`. Default: none. */
+  /** Which calls fail, and how. Each page of a stream is a call of `getHistory`. Default: none. */
   readonly fail?:
     | {
         readonly getHistory?: Failures<GetHistoryError> | undefined
@@ -106,16 +106,16 @@ export interface Options {
  * @category models
  */
 export interface Control {
-  /** What was sent, refused messages included, in order. */
+  /** What was sent, in order, including refused messages. */
   readonly sent: Effect.Effect<ReadonlyArray<SendMessageRequest>>
-  /** Lets a message appear. */
+  /** Adds a message. */
   readonly append: (message: BackendMessage) => Effect.Effect<void>
   /** Removes a session's messages. */
   readonly deleteSession: (id: SessionId) => Effect.Effect<void>
 }
 
 /**
- * The side of the service that a test sees: `layer` provides it along with `MessagesService`.
+ * The test's view of the service. `layer` provides it together with `MessagesService`.
  *
  * @since 0.1.0
  * @category tags
@@ -133,7 +133,7 @@ const failing = <E>(failures: Failures<E> | undefined): Effect.Effect<void, E> =
 }
 
 /**
- * Each build of the layer has a state of its own.
+ * Each build of the layer has its own state.
  *
  * @since 0.1.0
  * @category layers
@@ -223,7 +223,7 @@ export const layer = (options: Options = {}): Layer.Layer<MessagesService | Sess
   )
 
 /**
- * What was sent, refused messages included, in order.
+ * What was sent, in order, including refused messages.
  *
  * @since 0.1.0
  * @category accessors
@@ -234,7 +234,7 @@ export const sent: Effect.Effect<ReadonlyArray<SendMessageRequest>, never, Messa
 )
 
 /**
- * Lets a message appear, as if somebody had sent it meanwhile.
+ * Adds a message, as if somebody had sent it meanwhile.
  *
  * @since 0.1.0
  * @category accessors

@@ -1,6 +1,6 @@
 /**
- * What the agent of a `MixServer` says and does: scripts of steps that are played for a message that is sent. No language
- * model is asked and no tool is run.
+ * What the agent of a `MixServer` says and does: a script of steps for each sent message. No language model is
+ * called, and no tool runs.
  *
  * @example
  * import { MixAgent, MixServer } from "@mix-effect/testing"
@@ -27,10 +27,10 @@ export type { Agent, AgentRequest } from "./internal/mixServer/model.ts"
 export type { Permission, ToolUse, Usage } from "./internal/mixServer/script.ts"
 
 /**
- * What the agent does for one message. A script that ends is a turn that ended well.
+ * What the agent does for one message. When the script ends, the turn has ended successfully.
  *
- * The user's row is stored first and an empty assistant row right after it, unless the script says with `received` and
- * `started` when.
+ * The server stores the user's row first and an empty assistant row right after it, unless the script has the steps
+ * `received` and `started`.
  *
  * @since 0.2.0
  * @category models
@@ -64,7 +64,7 @@ export const say = (...pieces: ReadonlyArray<string>): Step => Step.Say({ pieces
 export const call = (...calls: ReadonlyArray<ToolUse>): Step => Step.Call({ calls })
 
 /**
- * Waits, by the `Clock` of the server.
+ * Waits, using the `Clock` of the server.
  *
  * @since 0.2.0
  * @category steps
@@ -80,7 +80,7 @@ export const pause = (duration: Duration.DurationInput): Step => Step.Pause({ du
 export const silence: Step = pause(Number.POSITIVE_INFINITY)
 
 /**
- * Performs an effect: waits for a `Deferred` of the test, changes the server, cuts its streams.
+ * Runs an effect, for example to wait for a `Deferred` of the test, to change the server, or to cut its streams.
  *
  * @example
  * import { MixAgent, MixServer } from "@mix-effect/testing"
@@ -108,7 +108,7 @@ export const perform = (effect: Effect.Effect<void>): Step => Step.Perform({ eff
 export const emit = (event: string, data: Json): Step => Step.Emit({ event, data })
 
 /**
- * Tells the streams that the model's rate limit was met and that the server tries again.
+ * Sends the event that the model's rate limit was reached and the server tries again.
  *
  * @since 0.2.0
  * @category steps
@@ -126,7 +126,8 @@ export const rateLimited = (
 export const fail = (error: string, again = error): Step => Step.Fail({ error, again })
 
 /**
- * Ends the turn, and lets a callback of the session go on with a user row of its own. `complete` comes when the script ends.
+ * Ends the turn; a callback of the session then continues with its own user row. `complete` comes when the script
+ * ends.
  *
  * @since 0.2.0
  * @category steps
@@ -134,7 +135,7 @@ export const fail = (error: string, again = error): Step => Step.Fail({ error, a
 export const callback = (text: string): Step => Step.Callback({ text })
 
 /**
- * Names the finish reason of the last row. Default: `"end_turn"`.
+ * Sets the finish reason of the last row. Default: `"end_turn"`.
  *
  * @since 0.2.0
  * @category steps
@@ -174,7 +175,7 @@ export const received: Step = Step.Received()
 export const started: Step = Step.Started()
 
 /**
- * Repeats the text, at once and in one piece: what a server does without an agent of its own.
+ * Repeats the text, at once and in one piece. This is the default agent of a server.
  *
  * @since 0.2.0
  * @category agents
@@ -185,9 +186,9 @@ const spoken = (text: string, step: (piece: string) => Step): Script =>
   text.split(/(?<= )/).flatMap((word) => [pause("40 millis"), step(word)])
 
 /**
- * A conversation to look at: it thinks, writes word by word, lists files with a tool, and asks for permission where a message
- * speaks of deleting. It takes a few seconds by the `Clock`. Servers before October 10, 2025 cut it off after its first
- * event, unless it is asked by their stream route.
+ * A sample conversation: it thinks, writes word by word, lists files with a tool, and asks for a permission if a
+ * message mentions deleting. It takes a few seconds of the `Clock`. Servers before October 10, 2025 cut it off after
+ * its first event, unless it is asked through their stream route.
  *
  * @since 0.2.0
  * @category agents

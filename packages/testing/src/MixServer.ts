@@ -1,7 +1,7 @@
 /**
- * A Mix server for tests and demos: real HTTP on a free loopback port, with the paths, the bytes and the quirks of the
- * Mix backend, and with faults on request. Everything is held in memory and nobody is asked who they are:
- * **not for production**.
+ * A Mix server for tests and demos: real HTTP on a free loopback port, with the paths, the bytes and the quirks of
+ * the Mix backend, and with faults on request. It holds everything in memory and authenticates nobody: **not for
+ * production**.
  *
  * @since 0.1.0
  */
@@ -70,11 +70,11 @@ const fixedResponse = ({ body, headers = {}, status }: Extract<Fault, { readonly
   )
 
 /**
- * Starts a server that lives as long as the scope. Closing the scope ends its connections at once, idle ones too, and
- * frees the port.
+ * Starts a server that runs until the scope closes. Closing the scope ends all connections at once, even idle ones,
+ * and frees the port.
  *
- * Time comes from the `Clock` of the caller: under a `TestClock` rows of one test share a second unless it is adjusted,
- * and rows of one second are listed oldest first.
+ * The server uses the `Clock` of the caller: under a `TestClock`, all rows have the same second unless the test
+ * adjusts it. Rows of one second are listed oldest first.
  *
  * @example
  * import { MixServer } from "@mix-effect/testing"
