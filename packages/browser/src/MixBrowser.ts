@@ -49,7 +49,7 @@ export interface Options extends MixConfig.Options {
   readonly waitWhileOffline?: boolean | undefined
 }
 
-/** The engine, the options that every client has, and what browsers do of their own. */
+/** The engine, the options of every client, and what is specific to browsers. */
 const client = (options?: Options) =>
   Effect.map(MixConfig.copyOptions(options), ({ waitWhileOffline = false, ...options }) => {
     const platform: Engine.Platform = {

@@ -49,7 +49,7 @@ const step = (key: PropertyKey): string =>
   typeof key === "number" ? `[${key}]` : /^[A-Za-z_$][\w$]{0,63}$/.test(String(key)) ? `.${String(key)}` : `["..."]`
 
 const shape = (ast: AST.AST): string => {
-  // That something may be left out is no advice to one who did not.
+  // A value is present, so that it may be left out is no help.
   if (AST.isUnion(ast))
     return ast.types
       .filter((type) => !AST.isUndefinedKeyword(type))
@@ -59,14 +59,14 @@ const shape = (ast: AST.AST): string => {
   return AST.isTypeLiteral(ast) ? "an object" : String(ast)
 }
 
-/** What an author wrote of a schema, or failing that its name, its shape or its literal. */
+/** The description of a schema, else its name, its shape or its literal. */
 const describe = (ast: AST.AST): string =>
   AST.getDescriptionAnnotation(ast).pipe(
     Option.orElse(() => AST.getIdentifierAnnotation(ast)),
     Option.getOrElse(() => shape(ast))
   )
 
-/** The first leaf of an issue is the first thing found wrong. */
+/** The first leaf of an issue is the first thing that is wrong. */
 const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
   switch (issue._tag) {
     case "Pointer": {
@@ -76,11 +76,11 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
     case "Composite": {
       const issues = [issue.issues].flat() as ReadonlyArray<ParseResult.ParseIssue>
       if (!AST.isUnion(issue.ast)) return walk(issues[0] as ParseResult.ParseIssue, path)
-      // Where something else than `undefined` is wanted, and only that, it says more than the union.
+      // If the union allows only one thing besides `undefined`, describe that instead of the union.
       const meant = issues.filter((member) => !("ast" in member && AST.isUndefinedKeyword(member.ast as AST.AST)))
       if (meant.length === 1) return walk(meant[0] as ParseResult.ParseIssue, path)
-      // The members of a union each say why they refuse. One that looked inside the value was meant; where none did, what
-      // helps is what they are.
+      // Each member of a union says why it refused. Use the one that looked inside the value. If none did, list the
+      // members.
       const inside = issues.map((member) => walk(member, path)).find((mismatch) => mismatch.path !== path)
       return inside ?? { path, expected: describe(issue.ast), actual: kindOf(issue.actual) }
     }
@@ -90,7 +90,7 @@ const walk = (issue: ParseResult.ParseIssue, path: string): Mismatch => {
         : {
             path,
             expected: describe(issue.ast),
-            // Of the right kind, and refused: "a string must be ..., and is a string" would be no help.
+            // The kind is right: "must be a string of ..., but is a string" would not help.
             actual:
               issue.kind === "From"
                 ? kindOf(issue.actual)

@@ -94,7 +94,7 @@ export const serve = (options: Options = {}): Effect.Effect<Running, ListenError
     const random = Random.make(options.seed?.random ?? 0)
     const store = new Store(traits, random)
     SeedRows.fill(store, random, options.seed ?? {}, yield* now)
-    // Without a seed of their own two servers of a process never give the same id to what happens while they run.
+    // Unless a seed is set, two servers of a process never give the same id to later rows.
     if (options.seed?.random === undefined) store.takeIdsFrom(Random.make(`server ${++servers}`))
 
     let { faults, streamFaults } = options
