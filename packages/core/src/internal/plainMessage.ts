@@ -21,19 +21,20 @@ const isListOf =
     return true
   }
 
-/** How many of the values are not `undefined`, or NaN if one of them is of another kind. */
-const count = (is: Is, values: ReadonlyArray<unknown>): number => {
-  let found = 0
-  for (const value of values) if (value !== undefined) found += is(value) ? 1 : Number.NaN
-  return found
-}
+/** 1 for a field, 0 where there is none, and NaN for a value of another kind, whatever is added to it. A list would take longer. */
+const has = (is: Is, value: unknown): number => (value === undefined ? 0 : is(value) ? 1 : Number.NaN)
 
 const isStrings = isListOf(isString)
 
 const isToolCall: Is = (call) =>
   isRecord(call) &&
-  count(isString, [call.id, call.name, call.input, call.type]) + count(isBoolean, [call.finished]) === 5 &&
-  5 + count(isString, [call.result]) + count(isBoolean, [call.isError]) + count(isStrings, [call.screenshotUrls]) ===
+  has(isString, call.id) +
+    has(isString, call.name) +
+    has(isString, call.input) +
+    has(isString, call.type) +
+    has(isBoolean, call.finished) ===
+    5 &&
+  5 + has(isString, call.result) + has(isBoolean, call.isError) + has(isStrings, call.screenshotUrls) ===
     Object.keys(call).length
 
 const isToolCalls = isListOf(isToolCall)
@@ -44,16 +45,16 @@ const isToolCalls = isListOf(isToolCall)
  */
 export const isPlainMessage: Is = (row) =>
   isRecord(row) &&
-  count(isString, [row.id, row.sessionId, row.role, row.userInput]) === 4 &&
+  has(isString, row.id) + has(isString, row.sessionId) + has(isString, row.role) + has(isString, row.userInput) === 4 &&
   4 +
-    count(isString, [row.assistantResponse, row.reasoning, row.model]) +
-    count(Number.isFinite, [
-      row.reasoningDuration,
-      row.inputTokens,
-      row.outputTokens,
-      row.cacheCreationTokens,
-      row.cacheReadTokens,
-      row.cost
-    ]) +
-    count(isToolCalls, [row.toolCalls]) ===
+    has(isString, row.assistantResponse) +
+    has(isString, row.reasoning) +
+    has(isString, row.model) +
+    has(Number.isFinite, row.reasoningDuration) +
+    has(Number.isFinite, row.inputTokens) +
+    has(Number.isFinite, row.outputTokens) +
+    has(Number.isFinite, row.cacheCreationTokens) +
+    has(Number.isFinite, row.cacheReadTokens) +
+    has(Number.isFinite, row.cost) +
+    has(isToolCalls, row.toolCalls) ===
     Object.keys(row).length

@@ -16,15 +16,17 @@ import * as Reply from "./reply.ts"
 const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
 export const encodeRequest = Schema.encodeSync(SendMessageRequest)
 
+const readAll = Reply.json({ decode: decodeBackendMessages })
+
 /** Reads a list, or what can be read of it where somebody is told of the rest. */
 const readList = ({ onUnreadable }: ReadOptions) =>
-  Reply.json({
-    decode: (json, scrub) =>
-      onUnreadable === undefined
-        ? decodeBackendMessages(json)
-        : // The id of a row that is left out goes into a log.
+  onUnreadable === undefined
+    ? readAll
+    : Reply.json({
+        // The id of a row that is left out goes into a log.
+        decode: (json, scrub) =>
           decodeReadableMessages(json, (row) => onUnreadable({ ...row, id: row.id && scrub(row.id) }))
-  })
+      })
 
 const readReply = Reply.json({
   decode: (json) => decodeMessage(json),
@@ -35,22 +37,22 @@ const sessionRoute = "/api/sessions/{id}/messages"
 const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}/messages`
 const historyPath = "/api/messages/history"
 
+const parameter = (name: string, value: number | undefined) => (value === undefined ? "" : `&${name}=${value}`)
+
 const service = "MessagesService"
 
 /** A message of an `ask` is sent `once`, whatever the retry policy says. */
 export const make = ({ run }: Client, once = false): Service =>
   MessagesService.make({
-    getHistory: ({ limit, offset, ...reading }) => {
-      const query = [limit === undefined ? [] : `limit=${limit}`, offset === undefined ? [] : `offset=${offset}`].flat()
-      return run({
+    getHistory: ({ limit, offset, onUnreadable }) =>
+      run({
         operation: "getHistory",
         service,
         method: "GET",
         route: historyPath,
-        path: query.length === 0 ? historyPath : `${historyPath}?${query.join("&")}`,
-        read: readList(reading)
-      })
-    },
+        path: historyPath + (parameter("limit", limit) + parameter("offset", offset)).replace("&", "?"),
+        read: readList({ onUnreadable })
+      }),
     listSession: ({ id, ...reading }) =>
       run({
         operation: "listSession",

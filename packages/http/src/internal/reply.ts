@@ -47,8 +47,6 @@ interface Expected<A, Pending> {
   readonly accepted?: () => Pending
 }
 
-type Expectation<A, Pending> = Reading & Expected<A, Pending>
-
 /** How much of an error's body is read, and how much of an unexpected one is kept. */
 const maxErrorBytes = 1024 * 1024
 const maxKeptBytes = 2048
@@ -129,8 +127,12 @@ const foreign = (reply: Reply, { briefly, operation }: Reading, kind: Kind, expe
   })
 }
 
-const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Effect<A, GetHistoryError> => {
-  const { briefly, decode, maxBytes, onBroken, operation, scrub } = expected
+const success = <A>(
+  reply: Reply,
+  reading: Reading,
+  decode: Expected<A, unknown>["decode"]
+): Effect.Effect<A, GetHistoryError> => {
+  const { briefly, maxBytes, onBroken, operation, scrub } = reading
   const { status } = reply
   const refuse = (
     reason: ResponseDecodeError["reason"],
@@ -140,7 +142,7 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
     return Effect.map(Effect.ignore(briefly(reply.body(0))), () => Either.getOrThrow(decode(undefined, scrub)))
   }
   const kind = kindOf(reply.header("content-type"))
-  if (kind !== "json" && kind !== "none") return foreign(reply, expected, kind, "application/json in UTF-8")
+  if (kind !== "json" && kind !== "none") return foreign(reply, reading, kind, "application/json in UTF-8")
   return Effect.matchEffect(reply.body(maxBytes), {
     onFailure: (error) => Effect.fail(onBroken(error)),
     onSuccess: ({ byteLength, text }) => {
@@ -161,10 +163,10 @@ const success = <A>(reply: Reply, expected: Expectation<A, unknown>): Effect.Eff
 
 const failure = <Pending>(
   reply: Reply,
-  expected: Reading & Pick<Expected<unknown, Pending>, "accepted">
+  { briefly, operation, scrub }: Reading,
+  accepted?: () => Pending
 ): Effect.Effect<never, GetHistoryError | Pending> =>
   Effect.gen(function* () {
-    const { accepted, briefly, operation, scrub } = expected
     const { header, status } = reply
     // The status says what went wrong: a body that breaks off or never ends takes nothing from that.
     const text = yield* Effect.match(briefly(reply.body(maxErrorBytes)), {
@@ -210,13 +212,11 @@ const foreignKind = (kind: Kind, text: string): "empty" | "html" | "text" | "oth
 
 /** Reads a reply of JSON to its end, or as far as it is allowed to be long. */
 export const json =
-  <A, Pending = never>(expected: Expected<A, Pending>) =>
-  (reply: Reply, reading: Reading): Effect.Effect<A, GetHistoryError | Pending> => {
-    const expectation = { ...reading, ...expected }
-    return reply.status === 200 || reply.status === expected.status
-      ? success(reply, expectation)
-      : failure(reply, expectation)
-  }
+  <A, Pending = never>({ accepted, decode, status }: Expected<A, Pending>) =>
+  (reply: Reply, reading: Reading): Effect.Effect<A, GetHistoryError | Pending> =>
+    reply.status === 200 || reply.status === status
+      ? success(reply, reading, decode)
+      : failure(reply, reading, accepted)
 
 /** Gives the text of an event stream, which goes on until the scope closes. */
 export const events =

@@ -1,4 +1,5 @@
 /** How the walk comes by its pages: when they are wanted, or some ahead of that. */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -16,16 +17,20 @@ export type GetPage = (request: Request) => Effect.Effect<ReadonlyArray<Item>, G
 export type Fetch = (walk: Walk.Walk) => Effect.Effect<Answer<Item>, GetHistoryError>
 
 /** Milliseconds of the monotonic clock. */
+const monotonicMillisOf = (clock: Clock.Clock) => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+
 export const monotonicMillis: Effect.Effect<number> = Effect.clockWith((clock) =>
-  Effect.sync(() => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n))
+  Effect.sync(() => monotonicMillisOf(clock))
 )
 
 const ask = (getPage: GetPage, request: Request) =>
-  Effect.flatMap(monotonicMillis, (askedAt) =>
-    Effect.flatMap(getPage(request), (rows) =>
-      Effect.map(monotonicMillis, (answeredAt): Answer<Item> => ({ request, rows, askedAt, answeredAt }))
+  Effect.clockWith((clock) => {
+    const askedAt = monotonicMillisOf(clock)
+    return Effect.map(
+      getPage(request),
+      (rows): Answer<Item> => ({ request, rows, askedAt, answeredAt: monotonicMillisOf(clock) })
     )
-  )
+  })
 
 export const fetchPage =
   (getPage: GetPage): Fetch =>

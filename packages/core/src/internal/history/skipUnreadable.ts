@@ -24,15 +24,12 @@ const unreadable = (why: string, before: Item | string, row: Partial<UnreadableR
 
 const isUnreadable = (item: Item): item is Unreadable => "unreadable" in item
 
-export const separate = (items: ReadonlyArray<Item>) => {
-  const messages: Array<BackendMessage> = []
-  const leftOut: Array<Unreadable> = []
-  for (const item of items) {
-    if (isUnreadable(item)) leftOut.push(item)
-    else messages.push(item)
-  }
-  return { messages, leftOut }
-}
+const isMessage = (item: Item): item is BackendMessage => !isUnreadable(item)
+
+export const separate = (items: ReadonlyArray<Item>) => ({
+  messages: items.every(isMessage) ? items : items.filter(isMessage),
+  leftOut: items.filter(isUnreadable)
+})
 
 /** A page with a row for each message that could not be read. */
 const readPage = (getReadable: GetReadable, request: Request): Effect.Effect<ReadonlyArray<Item>, GetHistoryError> =>

@@ -43,9 +43,9 @@ const counters = (["duplicatesDropped", "stepBacks", "jumps", "tiesReordered"] a
 }))
 
 /** Counts and logs what an answer made necessary. It is nearly always nothing. */
-const noteRepairs = (offset: number, before: HistoryStats, after: HistoryStats): Effect.Effect<void> => {
+const noteRepairs = (offset: number, before: HistoryStats, after: HistoryStats): Effect.Effect<void> | undefined => {
   const changed = counters.filter(({ kind }) => after[kind] > before[kind])
-  if (changed.length === 0) return Effect.void
+  if (changed.length === 0) return undefined
   return Effect.zipRight(
     Effect.forEach(changed, ({ counter, kind }) => Metric.incrementBy(counter, after[kind] - before[kind]), {
       discard: true
@@ -61,16 +61,17 @@ const withCursor = <E extends GetHistoryError>(error: E, place: Place.Place) =>
 /** The next page with something new in it, or none at the end. */
 const next = (fetch: Fetch, options: StreamHistoryOptions) => {
   const { maxPages = Number.POSITIVE_INFINITY, strict = false } = options
-  const step = ({ pages, walk }: State): Effect.Effect<Option.Option<[HistoryPage, State]>, StreamHistoryError> =>
-    fetch(walk).pipe(
-      Effect.mapError((error) => withCursor(error, walk.place)),
-      Effect.flatMap((answer) => {
+  type Next = Effect.Effect<Option.Option<[HistoryPage, State]>, StreamHistoryError>
+  const step = ({ pages, walk }: State): Next =>
+    Effect.matchEffect(fetch(walk), {
+      onFailure: (error) => Effect.fail(withCursor(error, walk.place)),
+      onSuccess: (answer): Next => {
         const interpretation = Walk.interpret(walk, answer)
         const { place, run } = interpretation.walk
         const { stats } = run
         const stalled = (reason: HistoryStalled["reason"]) =>
           new HistoryStalled({ operation: "streamHistory", cursor: Cursor.fromPlace(walk.place), reason, stats })
-        const effect = (): Effect.Effect<Option.Option<[HistoryPage, State]>, StreamHistoryError> => {
+        const outcome = (): Next => {
           if (strict && stats.tiesReordered > 0) {
             return new HistoryDrift({ operation: "streamHistory", cursor: Cursor.fromPlace(walk.place), stats })
           }
@@ -97,9 +98,10 @@ const next = (fetch: Fetch, options: StreamHistoryOptions) => {
               return stalled(interpretation.reason)
           }
         }
-        return Effect.zipRight(noteRepairs(answer.request.offset, walk.run.stats, stats), Effect.suspend(effect))
-      })
-    )
+        const noted = noteRepairs(answer.request.offset, walk.run.stats, stats)
+        return noted === undefined ? outcome() : Effect.zipRight(noted, outcome())
+      }
+    })
   return step
 }
 

@@ -270,6 +270,14 @@ const count = (run: Run, counts: Partial<HistoryStats>): Run => {
   return stats === run.stats ? run : { ...run, stats }
 }
 
+const idsOf = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => rows.map(({ id }) => id)
+
+/** The first row of each id. */
+const distinct = <A extends Row>(rows: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const seen = new Set<string>()
+  return rows.filter(({ id }) => seen.size !== seen.add(id).size)
+}
+
 /** Gives the unknown rows behind the last known one, and those that changed places with known ones. */
 const give = <A extends Row>(
   place: Place.Place,
@@ -279,25 +287,18 @@ const give = <A extends Row>(
   /** Whether the rows may be newer than those that were given before: then their second may be the newest. */
   isHead = place.fromHead
 ): Interpretation<A> => {
-  const given: Array<A> = []
-  const ids: Array<string> = []
-  const inPage = new Set<string>()
+  const behind = rows.slice(last + 1)
+  const candidates = displaced.length === 0 ? behind : [...displaced.map((index) => rows[index] as A), ...behind]
+  const recent = Window.add(place.recent, idsOf(candidates))
+  const duplicatesDropped = candidates.length - (recent.end - place.recent.end)
+  const given = duplicatesDropped === 0 ? candidates : distinct(candidates)
   let unreadable = 0
-  const add = (row: A) => {
-    if (inPage.size === inPage.add(row.id).size) return // It was there.
-    ids.push(row.id)
-    given.push(row)
-    if (row.unreadable !== undefined) unreadable++
-  }
-  for (const index of displaced) add(rows[index] as A)
-  for (let index = last + 1; index < rows.length; index++) add(rows[index] as A)
-  const candidates = displaced.length + rows.length - last - 1
-  const recent = Window.add(place.recent, ids)
+  for (const row of given) if (row.unreadable !== undefined) unreadable++
   const isFirst = place.recent.end === 0
   const shift = isFirst ? 0 : offset + last + 1 - place.position
   const isShort = rows.length < limit
   const openUntil = isHead ? answeredAt + openFor : (run.openUntil ?? answeredAt + openFor)
-  const counted = count(run, { duplicatesDropped: candidates - given.length, unreadable })
+  const counted = count(run, { duplicatesDropped, unreadable })
   return {
     _tag: "Rows",
     rows: given,
@@ -308,7 +309,7 @@ const give = <A extends Row>(
         openBelow: askedAt <= openUntil ? recent.end : place.openBelow,
         ...Place.addSessions(place, given),
         fromHead: false,
-        present: isFirst ? { open: ids.slice(0, maxLimit), settled: [], whole: false } : place.present
+        present: isFirst ? { open: idsOf(given).slice(0, maxLimit), settled: [], whole: false } : place.present
       },
       run: {
         ...counted,

@@ -50,20 +50,27 @@ export const rankOf = (window: Window, id: string): number | undefined => {
 export const ids = (window: Window): ReadonlyArray<string> => {
   const from = begin(window)
   const found: Array<string> = []
-  for (const [id, rank] of window.log.ranks) if (rank >= from && rank < window.end) found.push(id)
+  // A loop over entries would make an array of each.
+  window.log.ranks.forEach((rank, id) => {
+    if (rank >= from && rank < window.end) found.push(id)
+  })
   return found
 }
 
-/** The window after more ids were given, none of which it holds. */
+/** The window after more ids were given, none of which it holds. One that is repeated counts once. */
 export const add = (window: Window, more: ReadonlyArray<string>): Window => {
   const { log } = window
-  const end = window.end + more.length
-  if (more.length >= capacity) return { log: makeLog(more.slice(-capacity), end - capacity), end }
-  const extend = log.next === window.end && log.ranks.size < maxLogged && !more.some((id) => log.ranks.has(id))
-  if (!extend) {
-    const kept = ids(window)
-    return add({ log: makeLog(kept, window.end - kept.length), end: window.end }, more)
+  if (log.next !== window.end || log.ranks.size >= maxLogged) return add(copy(window), more)
+  for (const id of more) {
+    const rank = log.ranks.get(id)
+    if (rank === undefined) log.ranks.set(id, log.next++)
+    // The id left this window, and others may hold it. What was added so far is behind their ends.
+    else if (rank < window.end) return add(copy(window), more)
   }
-  for (const id of more) log.ranks.set(id, log.next++)
   return { log, end: log.next }
+}
+
+const copy = (window: Window): Window => {
+  const kept = ids(window)
+  return { log: makeLog(kept, window.end - kept.length), end: window.end }
 }
