@@ -112,6 +112,37 @@ const patched = (path, text) => {
   return { text: lines.join("\n"), rejected: rejected.map((hunk) => formatPatch({ ...patch, hunks: [hunk] })) }
 }
 
+/** What of `effect` Effect 4 exports; all of it, where the tree is not installed. */
+const isExported = (path) => {
+  const effect = join(tree, "node_modules/effect")
+  if (path === "" || !existsSync(effect)) return true
+  const { exports } = JSON.parse(read(join(effect, "package.json")))
+  return `.${path}` in exports || existsSync(join(effect, `dist${path}.js`))
+}
+
+/**
+ * Imports that are found in the root only, where Effect 3 is. No compiler tells: TypeScript looks for them in all folders
+ * above.
+ */
+const strayImports = (files) => {
+  const declared = (manifest) => {
+    const { name, dependencies, devDependencies, peerDependencies } = JSON.parse(files.get(manifest) ?? "{}")
+    return [name, ...Object.keys({ ...dependencies, ...devDependencies, ...peerDependencies })]
+  }
+  const common = new Set(declared("package.json"))
+  return [...files].flatMap(([path, text]) => {
+    if (!path.endsWith(".ts")) return []
+    const own = new Set(declared(`${/^\w+\/[^/]+/.exec(path)?.[0]}/package.json`))
+    const imports = text.matchAll(/\b(?:from|import) *\(?"((?:@[\w-]+\/)?[\w-]+)((?:\/[\w./-]+)?)"/g)
+    return [...imports]
+      .filter(([, name, rest]) => {
+        if (own.has(name) || common.has(name)) return name === "effect" && !isExported(rest)
+        return existsSync(join(root, "node_modules", name))
+      })
+      .map(([, name, rest]) => `${path} imports ${name}${rest}, which the edition does not have`)
+  })
+}
+
 /** Says what does not fit. A patch whose source is gone fits nowhere. */
 const complain = (base) => {
   const problems = []
@@ -128,6 +159,8 @@ const complain = (base) => {
   return problems
 }
 
+const overlay = () => filesIn(join(edition, "overlay")).map((path) => [path, read(join(edition, "overlay", path))])
+
 const commands = {
   tree: () => {
     const isEdited = () => filesIn(join(madeOf, "tree")).some((path) => readIf(join(tree, path)) !== made("tree", path))
@@ -136,11 +169,8 @@ const commands = {
     if (existsSync(madeOf)) commands.save()
     const base = makeBase()
     const rejects = complain(base)
-    const overlay = new Map(
-      filesIn(join(edition, "overlay")).map((path) => [path, read(join(edition, "overlay", path))])
-    )
     const kept = [...base].map(([path, text]) => [path, patched(path, text).text]).filter(([, text]) => text !== "")
-    const next = new Map([...kept, ...overlay])
+    const next = new Map([...kept, ...overlay()])
     const before = new Map(filesIn(join(madeOf, "tree")).map((path) => [path, read(join(madeOf, "tree", path))]))
     for (const path of before.keys()) if (!next.has(path)) rmSync(join(tree, path), { force: true })
     rmSync(madeOf, { recursive: true, force: true })
@@ -208,7 +238,9 @@ const commands = {
       write(join(madeOf, "tree", path), read(join(tree, path)))
   },
   check: () => {
-    const problems = complain(makeBase())
+    const base = makeBase()
+    const files = new Map([...[...base].map(([path, text]) => [path, patched(path, text).text]), ...overlay()])
+    const problems = [...complain(base), ...strayImports(files)]
     for (const problem of problems) console.error(problem)
     if (problems.length > 0)
       throw new Error("run `node editions/effect-4/edition.mjs tree`, then as it says (editions/effect-4/README.md)")

@@ -217,10 +217,6 @@ const service = (tag) => (args) => {
   return `Effect.provideService(${self === undefined ? "" : `${self}, `}${tag}, ${value})`
 }
 
-/** What is wrong, and of which option or variable. */
-const configError = ([path, message]) =>
-  `new Config.ConfigError(new Schema.SchemaError(new SchemaIssue.Pointer(${path}, new SchemaIssue.InvalidValue({ message: ${message} }))))`
-
 /** Calls that take their arguments in another way: `Schema.Union(A, B)` becomes `Schema.Union([A, B])`. */
 const calls = {
   "Schema.Union": (args) => `Schema.Union([${args}])`,
@@ -238,9 +234,6 @@ const calls = {
   "Effect.withRandom": service("Random.Random"),
   // Nobody asks for the integer.
   "Random.fixed": ([values]) => `{ nextDoubleUnsafe: () => ${values.slice(1, -1)}, nextIntUnsafe: () => 0 }`,
-  "ConfigError.InvalidData": configError,
-  "ConfigError.MissingData": configError,
-  "ConfigError.Unsupported": configError,
   "ConfigError.SourceUnavailable": ([, message, cause]) =>
     `new Config.ConfigError(new ConfigProvider.SourceError({ message: ${message}, cause: ${cause} }))`,
   "ConfigError.isConfigError": ([value]) => `(${value} instanceof Config.ConfigError)`,

@@ -1,11 +1,13 @@
 /** The editions against each other, each as a process: what one saves the other reads, and servers cannot tell them apart. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { inspect } from "node:util"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { MixAgent, MixServer } from "@mix-effect/testing"
-import { Effect } from "effect"
+import { Effect, FastCheck } from "effect"
+import { draws } from "../../packages/core/test/draws.ts"
 import { bundle } from "../bundle.ts"
 import { type Edition, editions, editionNames as names, run } from "../tarballs.ts"
 
@@ -84,6 +86,137 @@ const wiretap = (port: number) =>
     ({ close }) => Effect.sync(close)
   )
 
+/** JSON has neither all numbers nor bigints. */
+const casesFile = (cases: ReadonlyArray<unknown>) => {
+  const path = join(folder, `${Math.random()}.json`)
+  const tagged = (_: string, value: unknown) => {
+    if (typeof value === "bigint") return { bigint: String(value) }
+    const isJson = typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0))
+    return isJson ? value : { number: Object.is(value, -0) ? "-0" : String(value) }
+  }
+  writeFileSync(path, JSON.stringify(cases, tagged))
+  return path
+}
+
+/** The text of a `ConfigError` begins with the name of its class in Effect 4. */
+const plain = (said: unknown) => (typeof said === "string" ? said.replace(/^ConfigError(?=\()/, "") : said)
+
+/** Both editions say the same of what is drawn. */
+const alike = (command: string, drawn: FastCheck.Arbitrary<unknown>) =>
+  Effect.gen(function* () {
+    const cases = FastCheck.sample(drawn, draws(300, 5000))
+    const [three, four] = yield* both(command, casesFile(cases))
+    for (const [index, said] of three.entries())
+      assert.deepStrictEqual(plain(four[index]), said, inspect(cases[index], { depth: 9 }))
+    const said = new Set<unknown>(three.map((said: unknown) => JSON.stringify(said)))
+    // What is drawn is neither all good nor all bad.
+    assert.isTrue(said.has("null") || said.has('"direct"'))
+    assert.isAbove(said.size, 1)
+  })
+
+const numbers = FastCheck.oneof(
+  FastCheck.integer({ min: -2, max: 9 }),
+  FastCheck.double(),
+  FastCheck.constantFrom(Number.NaN, -0, 0.1, 1e-9, 2 ** 31 - 1, 2 ** 31)
+)
+
+/** Good and bad. Objects, as in `{ seconds: 5 }`, are durations in Effect 4 only. */
+const durations = FastCheck.oneof(
+  numbers,
+  FastCheck.bigInt({ min: -(10n ** 18n), max: 10n ** 18n }),
+  FastCheck.array(numbers, { maxLength: 3 }),
+  FastCheck.tuple(
+    FastCheck.constantFrom("5", "-5", "1.5", "-0", "1e3", "", " 5", "Infinity"),
+    FastCheck.constantFrom(" millis", " seconds", " day", " nanos", "  minutes", "hours", " parsec", "")
+  ).map((parts) => parts.join("")),
+  FastCheck.constantFrom("-Infinity", "soon", null)
+)
+
+/** Some fields, or one alone: of many, one is always bad. */
+const someOf = (fields: Readonly<Record<string, FastCheck.Arbitrary<unknown>>>) =>
+  FastCheck.oneof(
+    FastCheck.record(fields, { requiredKeys: [] }),
+    ...Object.entries(fields).map(([name, value]) => FastCheck.record({ [name]: value }))
+  )
+
+const drawnOptions = someOf({
+  serverUrl: FastCheck.oneof(
+    FastCheck.constantFrom(
+      "http://mix",
+      "https://mix:8088/a//b/",
+      "mix",
+      "http://u:p@mix",
+      "http://mix?q",
+      "http://mix:0"
+    ),
+    FastCheck.webUrl({ withQueryParameters: true }),
+    FastCheck.string()
+  ),
+  headers: FastCheck.oneof(
+    FastCheck.dictionary(FastCheck.constantFrom("x-team", "Host", "a b", "__proto__"), FastCheck.string()),
+    FastCheck.constantFrom(null, [], "x")
+  ),
+  bearerToken: FastCheck.constantFrom(null, "not redacted"),
+  ...{ requestTimeout: durations, sendTimeout: durations, deadline: durations },
+  maxResponseBytes: FastCheck.oneof(numbers, FastCheck.constant("1")),
+  tracePropagation: FastCheck.constantFrom(true, false, 1),
+  baseUrl: FastCheck.constant("http://mix")
+})
+
+const drawnPolicies = someOf({
+  ...{ initialInterval: durations, maxInterval: durations, maxElapsedTime: durations },
+  curve: FastCheck.constantFrom("exponential", "polynomial", "linear"),
+  exponent: FastCheck.oneof(numbers, FastCheck.constant("2")),
+  retryConnectionErrors: FastCheck.boolean(),
+  statusCodes: FastCheck.oneof(
+    FastCheck.array(FastCheck.constantFrom("429", "5XX", "4xx", "999", 503, ""), { maxLength: 3 }),
+    FastCheck.constantFrom("5XX", null)
+  ),
+  retries: FastCheck.constant(3)
+})
+
+const hosts = FastCheck.oneof(
+  FastCheck.constantFrom("mix.example.com", "MIX.example.com.", "a.mix.example.com", "bücher.example", "localhost"),
+  FastCheck.constantFrom("127.0.0.1", "10.0.0.7", "[::1]", "[fe80::1]", "0x7f.1")
+)
+
+const drawnProxies = FastCheck.tuple(
+  FastCheck.tuple(
+    FastCheck.constantFrom("http", "https"),
+    hosts,
+    FastCheck.constantFrom("", ":80", ":443", ":8088")
+  ).map(([scheme, host, port]) => `${scheme}://${host}${port}`),
+  someOf(
+    Object.fromEntries([
+      ...["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"].map((name) => [
+        name,
+        FastCheck.oneof(
+          FastCheck.constantFrom(
+            "",
+            "  ",
+            "http://proxy:3128",
+            " proxy:3128 ",
+            "https://u:p%40@proxy",
+            "http://u:%@proxy"
+          ),
+          FastCheck.constantFrom("socks5://proxy", "proxy", "http://proxy/path", "http://proxy:0", "http://[::1]:3128"),
+          FastCheck.string()
+        )
+      ]),
+      ...["NO_PROXY", "no_proxy"].map((name) => [
+        name,
+        FastCheck.array(
+          FastCheck.oneof(
+            hosts,
+            FastCheck.constantFrom("", "*", ".example.com", "<-loopback>", "10.0.0.0/8", "mix.example.com:443")
+          ),
+          { maxLength: 4 }
+        ).chain((entries) => FastCheck.constantFrom(",", ", ", ";", " ").map((separator) => entries.join(separator)))
+      ])
+    ])
+  )
+)
+
 const isInstalled = existsSync(node)
 
 it.skipIf(isInstalled || process.env.CI === undefined)("The Effect 4 edition is there (npm run test:effect-4)", () => {
@@ -150,6 +283,84 @@ describe.skipIf(!isInstalled)("Both editions", () => {
       }
     })
   )
+
+  it.scopedLive("hand walks to and fro, and lose and repeat nothing", () =>
+    Effect.gen(function* () {
+      const plans = FastCheck.sample(
+        FastCheck.record({
+          seed: FastCheck.record({
+            random: FastCheck.integer({ min: 1, max: 2 ** 31 }),
+            sessions: FastCheck.integer({ min: 1, max: 5 }),
+            messages: FastCheck.integer({ min: 0, max: 60 })
+          }),
+          pageSize: FastCheck.integer({ min: 1, max: 25 }),
+          legs: FastCheck.array(
+            FastCheck.record({
+              edition: FastCheck.constantFrom(...names),
+              pages: FastCheck.integer({ min: 1, max: 4 })
+            }),
+            {
+              minLength: 2,
+              maxLength: 4
+            }
+          ),
+          appended: FastCheck.boolean()
+        }),
+        draws(12, 60)
+      )
+      const walks = yield* Effect.forEach(plans, (plan) =>
+        Effect.gen(function* () {
+          const server = yield* MixServer.serve({ seed: plan.seed })
+          const sessionId = yield* server.createSession()
+          const whole = yield* Effect.promise(() => fetch(`${server.url}/api/messages/history?limit=1000`))
+          const there = ((yield* Effect.promise(() => whole.json())) as ReadonlyArray<{ id: string }>).map(
+            ({ id }) => id
+          )
+          return { ...plan, server, sessionId, there, ids: [] as string[], from: undefined as string | undefined }
+        })
+      )
+      // One process of each edition goes on with all the walks that it was drawn for. The last leg has no end.
+      for (let leg = 0; leg < 5; leg++) {
+        yield* Effect.forEach(
+          names,
+          (edition) =>
+            Effect.gen(function* () {
+              const mine = walks.filter(({ legs }) => (legs[leg]?.edition ?? (leg === 4 ? "effect-4" : "")) === edition)
+              const cases = mine.map(({ from, legs, pageSize, server }) => ({
+                ...{ url: server.url, pageSize, from },
+                pages: legs[leg]?.pages ?? 1000
+              }))
+              const told = yield* tell(edition, "walks", casesFile(cases))
+              for (const [index, walk] of mine.entries()) {
+                assert.isUndefined(told[index].error)
+                walk.ids.push(...told[index].ids)
+                walk.from = told[index].cursor ?? walk.from
+                const { appended, server, sessionId } = walk
+                if (appended) yield* server.append({ sessionId, role: "user", text: "meanwhile" })
+              }
+            }),
+          { concurrency: 2 }
+        )
+      }
+      for (const { ids, legs, there } of walks) {
+        const wasThere = new Set(there)
+        assert.deepStrictEqual(
+          ids.filter((id) => wasThere.has(id)),
+          there,
+          JSON.stringify(legs)
+        )
+        assert.strictEqual(new Set(ids).size, ids.length)
+      }
+    })
+  )
+
+  it.live("decide alike by which proxy requests go", () => alike("proxies", drawnProxies))
+
+  it.live("refuse the same options, with the same words", () => alike("options", drawnOptions))
+
+  it.live("refuse the same policies, with the same words", () => alike("policies", drawnPolicies))
+
+  it.live("refuse the same deadlines, with the same words", () => alike("deadlines", durations))
 
   it.scopedLive("follow from each other's presents", () =>
     Effect.gen(function* () {

@@ -12,7 +12,6 @@ import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -76,8 +75,6 @@ export interface MixConfig {
 /** The longest time that a timer can wait. With a longer one it fires at once. */
 const maxTimer = 2 ** 31 - 1
 
-const invalid = (name: string, message: string) => ConfigError.InvalidData([name], message)
-
 const nonBlank = (name: string) =>
   read(Config.string(name).pipe(Config.option, Config.map(Option.filter((s) => s.trim() !== ""))))
 
@@ -112,20 +109,17 @@ const checkUrl = (name: string, input: string): Effect.Effect<URL, ConfigError.C
   return Effect.succeed(url)
 }
 
-const parseLimit = (input: Duration.DurationInput): Either.Either<Duration.Duration, string> =>
-  Option.match(Duration.decodeUnknown(input), {
-    onNone: () => Either.left('not a duration; it looks like "30 seconds"'),
-    onSome: (duration) => {
-      const millis = Duration.toMillis(duration)
-      return millis > 0 && millis <= maxTimer
-        ? Either.right(duration)
-        : Either.left("must be greater than 0 and at most 24.8 days")
-    }
+const parseLimit = (input: Duration.DurationInput): Option.Option<Duration.Duration> =>
+  Option.filter(Duration.decodeUnknown(input), (duration) => {
+    const millis = Duration.toMillis(duration)
+    return millis > 0 && millis <= maxTimer
   })
+
+const noLimit = 'must be a duration greater than 0 and at most 24.8 days, such as "30 seconds"'
 
 const checkDuration = (name: string, input: Duration.DurationInput | undefined, fallback: Duration.DurationInput) => {
   const limit = parseLimit(input ?? fallback)
-  return Either.isRight(limit) ? Effect.succeed(limit.right) : Effect.fail(invalid(name, limit.left))
+  return Option.isSome(limit) ? Effect.succeed(limit.value) : Effect.fail(invalid(name, noLimit))
 }
 
 /** Headers that the engine writes itself, or that say how the body is framed. */
@@ -294,6 +288,15 @@ export const read = <A>(config: Config.Config<A>): Effect.Effect<A, ConfigError.
   )
 
 /**
+ * The error of an option or a variable, by its name. For layers that have options of their own.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const invalid = (name: string, message: string): ConfigError.ConfigError =>
+  ConfigError.InvalidData([name], message)
+
+/**
  * Copies the options of a layer that adds its own. Fails with a `ConfigError` if they are not an object, or if
  * reading them throws.
  *
@@ -388,10 +391,7 @@ export const withDeadline: {
   (deadline: Duration.DurationInput): <Self extends Limited>(self: Self) => Self
   <Self extends Limited>(self: Self, deadline: Duration.DurationInput): Self
 } = dual(2, (self: Limited, deadline: Duration.DurationInput) => {
-  const limit = Either.getOrThrowWith(
-    parseLimit(deadline),
-    (message) => new RangeError(`MixConfig.withDeadline: ${message}`)
-  )
+  const limit = Option.getOrThrowWith(parseLimit(deadline), () => new RangeError(`MixConfig.withDeadline: ${noLimit}`))
   return Effect.isEffect(self)
     ? Effect.provideService(self, Deadline, limit)
     : Stream.provideService(self, Deadline, limit)

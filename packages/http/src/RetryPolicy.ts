@@ -139,10 +139,14 @@ const names: Readonly<Record<keyof RetryConfig, true>> = {
 }
 
 const checked = (name: string, input: Duration.DurationInput): Duration.Duration => {
-  const duration = Duration.decodeUnknown(input)
-  // `Duration` makes zero of NaN and of what is negative.
-  const isNegative = typeof input === "string" ? input.startsWith("-") : typeof input !== "object" && !(input >= 0)
-  if (Option.isSome(duration) && Duration.isFinite(duration.value) && !isNegative) return duration.value
+  // `Duration` makes zero of NaN, and Effect 3 of what is negative.
+  const isNegative = [input]
+    .flat()
+    .some((part) => (typeof part === "string" ? part.startsWith("-") : typeof part !== "object" && !(part >= 0)))
+  const isLength = (duration: Duration.Duration) =>
+    Duration.isFinite(duration) && Duration.greaterThanOrEqualTo(duration, Duration.zero)
+  const duration = Option.filter(Duration.decodeUnknown(input), isLength)
+  if (Option.isSome(duration) && !isNegative) return duration.value
   throw new RangeError(`RetryPolicy.fromConfig: ${name} must be a finite duration`)
 }
 

@@ -15,10 +15,9 @@ import { MessagesService, type SessionsService } from "@mix-effect/core"
 import * as MixConfig from "@mix-effect/http/MixConfig"
 import * as Services from "@mix-effect/http/Services"
 import * as Config from "effect/Config"
-import * as ConfigError from "effect/ConfigError"
+import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Agent, type Dispatcher, ProxyAgent } from "undici"
 import * as Proxy from "./internal/proxy.ts"
@@ -39,19 +38,6 @@ export interface Options extends MixConfig.Options {
   readonly dispatcher?: Dispatcher | undefined
 }
 
-/** Names in lower case take precedence. A blank variable counts as unset. */
-const readVariable: Proxy.Read = (name) => {
-  const value = (name: string) =>
-    Config.string(name).pipe(
-      Config.map((value) => value.trim()),
-      Config.option,
-      Config.map(Option.getOrElse(() => ""))
-    )
-  return MixConfig.read(
-    Config.map(Config.all([value(name.toLowerCase()), value(name)]), ([lower, upper]) => (lower === "" ? upper : lower))
-  )
-}
-
 const isDispatcher = (value: unknown): value is Dispatcher =>
   typeof value === "object" && value !== null && "dispatch" in value && typeof value.dispatch === "function"
 
@@ -69,8 +55,8 @@ const ownDispatcher = (
     return isDispatcher(dispatcher)
       ? Effect.acquireRelease(Effect.succeed(dispatcher), () => Effect.promise(() => dispatcher.destroy()))
       : Effect.fail(
-          ConfigError.Unsupported(
-            ["dispatcher"],
+          MixConfig.invalid(
+            "dispatcher",
             "this runtime replaces undici, which MixNode needs; use MixBrowser, or MessagesHttp with FetchHttpClient"
           )
         )
@@ -79,14 +65,14 @@ const ownDispatcher = (
 const makeEngine = (config: MixConfig.MixConfig, dispatcher: Dispatcher | undefined) =>
   Effect.gen(function* () {
     if (dispatcher === undefined) {
-      const proxy = yield* Proxy.choose(config.url, readVariable)
+      const proxy = yield* Proxy.choose(config.url, Proxy.variable)
       if (proxy !== undefined) yield* MixConfig.warnOfPlainText(config, new URL(proxy.origin))
       const own = yield* ownDispatcher(proxy)
       // Tunnels say nothing of their connections.
       return UndiciEngine.make(own, proxy, own instanceof Agent ? UndiciEngine.watchConnections(own) : undefined)
     }
     if (!isDispatcher(dispatcher)) {
-      return yield* Effect.fail(ConfigError.InvalidData(["dispatcher"], "must be a dispatcher of undici 7"))
+      return yield* Effect.fail(MixConfig.invalid("dispatcher", "must be a dispatcher of undici 7"))
     }
     return UndiciEngine.make(dispatcher)
   })

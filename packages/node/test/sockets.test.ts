@@ -14,6 +14,7 @@ import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { draws } from "../../core/test/draws.ts"
 import { MixNode } from "../src/index.ts"
+import { engineNames, layerOf } from "./everyEngine.ts"
 
 const withClient = <A, E, R>(
   server: { readonly url: string },
@@ -65,6 +66,23 @@ it.scopedLive("every kind of reply that is read to its end leaves its connection
     assert.isAtMost(yield* server.connections, 2)
   })
 )
+
+// undici gives a connection to the next request once the turn of the event loop is over in which its reply ended. A call that
+// follows at once takes a second one. `node:http` keeps none.
+for (const engine of engineNames.filter((name) => name !== "HttpClient, node:http")) {
+  it.scopedLive(`calls in turn use at most two connections: ${engine}`, () =>
+    Effect.gen(function* () {
+      const server = yield* FaultServer.serve(FaultServer.json([message]))
+      yield* Effect.gen(function* () {
+        const messages = yield* MessagesService
+        for (let call = 0; call < 10; call++) yield* messages.getHistory()
+        for (let call = 0; call < 10; call++) yield* Fiber.join(yield* Effect.fork(messages.getHistory()))
+      }).pipe(Effect.provide(layerOf(engine, { serverUrl: server.url })))
+      assert.strictEqual(yield* server.requestCount, 20)
+      assert.isAtMost(yield* server.connections, 2)
+    })
+  )
+}
 
 it.scopedLive("a body that is not wanted is not read: its connection is closed", () =>
   Effect.gen(function* () {

@@ -1,11 +1,13 @@
 /** One edition as a process: does what the arguments say, and prints what came of it as JSON. By its rules it is Effect 4's too. */
+import { readFileSync } from "node:fs"
 import { FetchHttpClient } from "@effect/platform"
 import * as Browser from "@mix-effect/browser"
 import * as Core from "@mix-effect/core"
 import * as Http from "@mix-effect/http"
 import * as Node from "@mix-effect/node"
 import * as Testing from "@mix-effect/testing"
-import { Duration, Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { ConfigProvider, Duration, Effect, Layer, Redacted, Schema, Stream } from "effect"
+import * as Proxy from "../../../packages/node/src/internal/proxy.ts"
 
 const CursorText = Schema.parseJson(Core.HistoryCursor)
 const ErrorText = Schema.parseJson(Core.MixError)
@@ -98,11 +100,11 @@ const errors = (cursor: Core.HistoryCursor): ReadonlyArray<Core.MixError> => {
 }
 
 /** Pages from a place, and the place after them; or the error that ended them, with its own. */
-const walk = (serverUrl: string, from: string | undefined, pages: number) =>
+const walk = (serverUrl: string, from: string | undefined, pages: number, pageSize = 10) =>
   Effect.gen(function* () {
     const messages = yield* Core.MessagesService
     const seen: Array<Core.HistoryPage> = []
-    const error = yield* messages.streamHistoryPages({ pageSize: 10, from: cursorOf(from) }).pipe(
+    const error = yield* messages.streamHistoryPages({ pageSize, from: cursorOf(from) }).pipe(
       Stream.take(pages),
       Stream.runForEach((page) => Effect.sync(() => seen.push(page))),
       Effect.match({ onFailure: errorText, onSuccess: () => undefined })
@@ -193,6 +195,43 @@ const config = Effect.gen(function* () {
   }
 })
 
+/** What `cases.ts` wrote. JSON has neither all numbers nor bigints. */
+const readCases = (path: string): ReadonlyArray<never> =>
+  JSON.parse(readFileSync(path, "utf8"), (_, value) => {
+    if (typeof value?.number === "string") return Number(value.number)
+    return typeof value?.bigint === "string" ? BigInt(value.bigint) : value
+  })
+
+const variables = (record: Readonly<Record<string, string>>) =>
+  Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(record))))
+
+/** Which way requests go, or why that cannot be decided. */
+const proxies = (cases: ReadonlyArray<readonly [url: string, variables: Readonly<Record<string, string>>]>) =>
+  Effect.forEach(cases, ([url, record]) =>
+    Proxy.choose(new URL(url), Proxy.variable).pipe(
+      Effect.match({ onFailure: String, onSuccess: (proxy) => proxy ?? "direct" }),
+      Effect.provide(variables(record))
+    )
+  )
+
+/** What is said of options, or `null` where nothing is wrong with them. */
+const options = (cases: ReadonlyArray<Http.MixConfig.Options>) =>
+  Effect.forEach(cases, (given) =>
+    Http.MixConfig.make(given).pipe(
+      Effect.match({ onFailure: String, onSuccess: () => null }),
+      Effect.provide(variables({}))
+    )
+  )
+
+const thrown = (run: () => unknown) => {
+  try {
+    run()
+    return null
+  } catch (error) {
+    return String(error)
+  }
+}
+
 const sdk = { Browser, Core, Http, Node, Testing }
 
 const commands: Readonly<Record<string, (...args: ReadonlyArray<string>) => Effect.Effect<unknown, unknown>>> = {
@@ -201,6 +240,17 @@ const commands: Readonly<Record<string, (...args: ReadonlyArray<string>) => Effe
   errors: (cursor = "") => Effect.sync(() => errors(Schema.decodeSync(CursorText)(cursor)).map(about)),
   read: (...texts) => Effect.sync(() => texts.map((text) => about(Schema.decodeSync(ErrorText)(text)))),
   walk: (url = "", pages = "", from) => walk(url, from, Number(pages)),
+  walks: (path = "") =>
+    Effect.forEach(
+      readCases(path) as ReadonlyArray<{ url: string; pages: number; pageSize: number; from?: string }>,
+      ({ from, pages, pageSize, url }) => walk(url, from, pages, pageSize)
+    ),
+  proxies: (path = "") => proxies(readCases(path)),
+  options: (path = "") => options(readCases(path)),
+  policies: (path = "") =>
+    Effect.sync(() => readCases(path).map((config) => thrown(() => Http.RetryPolicy.fromConfig(config)))),
+  deadlines: (path = "") =>
+    Effect.sync(() => readCases(path).map((limit) => thrown(() => Http.MixConfig.withDeadline(limit)(Effect.void)))),
   now: (url = "") => now(url),
   follow: (url = "", count = "", from = "") => follow(url, from, Number(count)),
   calls: (url = "", generation = "") => calls(url, generation.startsWith("2026"))

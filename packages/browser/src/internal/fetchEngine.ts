@@ -4,7 +4,7 @@
  */
 import * as Engine from "@mix-effect/http/Engine"
 import * as MixConfig from "@mix-effect/http/MixConfig"
-import * as ConfigError from "effect/ConfigError"
+import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Environment from "./environment.ts"
@@ -187,7 +187,7 @@ export const make: Effect.Effect<Engine.Engine, ConfigError.ConfigError> = Effec
   const { unsafeMap } = (yield* Effect.context<never>()) as Context.Context<unknown>
   const fetch: Fetch | undefined = unsafeMap.get(keys.fetch)
   if (typeof (fetch ?? globalThis.fetch) !== "function") {
-    return yield* Effect.fail(ConfigError.MissingData(["fetch"], "this environment has no fetch to make requests with"))
+    return yield* Effect.fail(MixConfig.invalid("fetch", "this environment has no fetch to make requests with"))
   }
   return engineOf(fetch, {
     every: unsafeMap.get(keys.requestInit) ?? {},

@@ -1,8 +1,10 @@
 /** Which way requests to a server go: straight to it, or by a proxy. Decided once for a server url. */
 import { BlockList, isIP } from "node:net"
 import * as MixConfig from "@mix-effect/http/MixConfig"
-import * as ConfigError from "effect/ConfigError"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 
 /** A proxy, and how it is used. */
 export interface Proxy {
@@ -19,6 +21,19 @@ export interface Proxy {
 
 /** Reads a variable: its value without blanks around it, or `""` if it is not set. */
 export type Read = (name: string) => Effect.Effect<string, ConfigError.ConfigError>
+
+/** Reads the environment. Names in lower case take precedence. A blank variable counts as unset. */
+export const variable: Read = (name) => {
+  const value = (name: string) =>
+    Config.string(name).pipe(
+      Config.map((value) => value.trim()),
+      Config.option,
+      Config.map(Option.getOrElse(() => ""))
+    )
+  return MixConfig.read(
+    Config.map(Config.all([value(name.toLowerCase()), value(name)]), ([lower, upper]) => (lower === "" ? upper : lower))
+  )
+}
 
 /** In NO_PROXY: use the proxy for this machine too. Chromium's word for it. */
 const notLoopback = "<-loopback>"
@@ -60,7 +75,7 @@ const isBypassed = (url: URL, noProxy: string): boolean => {
   return entries.some((entry) => matches(entry, hostname, port))
 }
 
-const refuse = (variable: string, why: string) => Effect.fail(ConfigError.InvalidData([variable], why))
+const refuse = (variable: string, why: string) => Effect.fail(MixConfig.invalid(variable, why))
 
 const parse = (variable: string, text: string, tunnel: boolean): Effect.Effect<Proxy, ConfigError.ConfigError> => {
   // Without a scheme it must have a port: a lone word is more often a mistake than a host.
