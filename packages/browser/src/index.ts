@@ -1,5 +1,5 @@
 /**
- * The messages client for browsers and workers.
+ * The Mix client for browsers and workers.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * `MessagesService` over HTTP.
+ * The services over HTTP.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * The messages client for Node.js.
+ * The Mix client for Node.js.
  *
  * @since 0.1.0
  */
