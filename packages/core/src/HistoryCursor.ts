@@ -60,7 +60,7 @@ const HistoryCursorFromSelf = Schema.declare(
 const ids = Schema.Array(Schema.String)
 
 /**
- * A cursor as JSON: up to 512 ids of messages, and the ids of the first page of its walk (about 25 kB for pages of
+ * A cursor as JSON: up to 512 ids of messages, and the ids of the first page of its walk (25 to 31 kB for pages of
  * 100). A cursor of `currentCursor` holds the ids of all messages that may share a second with a future one.
  *
  * @example
