@@ -8,20 +8,21 @@ import { FaultServer, MixServer } from "@mix-effect/testing"
 import { Effect } from "effect"
 import { bundle } from "./bundle.ts"
 import type { Answers, Urls } from "./runtimes/program.ts"
-import { nodes, root, run } from "./tarballs.ts"
+import { type Edition, editionNames, editions, nodes, root, run } from "./tarballs.ts"
 
 /** In the workspace, so that `undici` is found. */
-const folder = join(root, "node_modules/.cache/runtimes")
+const folderOf = (edition: Edition) => join(editions[edition], "node_modules/.cache/runtimes")
 
-beforeAll(async () => {
+const bundlePrograms = async (edition: Edition) => {
+  const folder = folderOf(edition)
   mkdirSync(folder, { recursive: true })
-  const program = (name: string) => [join(root, `scripts/runtimes/${name}.ts`)]
+  const program = (name: string) => [join(editions[edition], `scripts/runtimes/${name}.ts`)]
   // As users have undici: Bun puts its own in the place of a module of this name.
   await bundle(program("process"), folder, { external: ["undici"], banner: {} })
   await bundle(program("worker"), folder, { platform: "browser", banner: {} })
-})
+}
 
-const workerd = (date: string, urls: string) => {
+const workerd = (date: string, urls: string, folder: string) => {
   const worker = `modules = [(name = "worker", esModule = embed "worker.mjs")], compatibilityDate = "${date}"`
   const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (services = [
@@ -36,7 +37,7 @@ const overFetch = ["MixBrowser", "MessagesHttp"]
 const every = ["MixNode", ...overFetch]
 
 /** What npx runs. */
-type Command = (urls: string) => ReadonlyArray<string>
+type Command = (urls: string, folder: string) => ReadonlyArray<string>
 
 const runtimes: ReadonlyArray<readonly [name: string, layers: ReadonlyArray<string>, Command]> = [
   ...nodes.map((version) => {
@@ -47,7 +48,7 @@ const runtimes: ReadonlyArray<readonly [name: string, layers: ReadonlyArray<stri
   ["Deno 2.9", every, (urls) => ["deno@2.9.6", "run", "-A", "process.mjs", urls]],
   ["Deno 2.9, `--allow-net` only", every, (urls) => ["deno@2.9.6", "run", "--allow-net", "process.mjs", urls]],
   ...["2023-01-01", "2024-10-01", "2026-11-01"].map(
-    (date) => [`workerd, ${date}`, overFetch, (urls: string) => workerd(date, urls)] as const
+    (date) => [`workerd, ${date}`, overFetch, (urls: string, folder: string) => workerd(date, urls, folder)] as const
   )
 ]
 
@@ -90,13 +91,18 @@ const linesOf = (name: string, layer: string, answers: Answers) => {
 const squeeze = (text: string) => text.replaceAll(/ +/g, " ")
 const documented = squeeze(readFileSync(join(root, "docs/runtimes.md"), "utf8")).split("\n")
 
-describe("The lines of docs/runtimes.md", () => {
+describe.each(editionNames)("The lines of docs/runtimes.md: %s", (edition) => {
+  const folder = folderOf(edition)
+  beforeAll(() => bundlePrograms(edition))
+
   for (const [name, layers, command] of runtimes) {
+    // Effect 4 needs Node.js 22.
+    if (edition === "effect-4" && name === "Node.js 20") continue
     it.scopedLive(name, () =>
       Effect.gen(function* () {
         const served = yield* Effect.forEach(layers, () => serve)
         const urls = JSON.stringify(Object.fromEntries(layers.map((layer, index) => [layer, served[index]?.urls])))
-        const printed = yield* Effect.promise(() => run(folder, "npx", ["--yes", ...command(urls)]))
+        const printed = yield* Effect.promise(() => run(folder, "npx", ["--yes", ...command(urls, folder)]))
         const answers = Object.entries<Answers>(JSON.parse(printed))
         const lines = answers.flatMap(([layer, answers]) => linesOf(name, layer, answers)).map(squeeze)
         assert.deepStrictEqual(

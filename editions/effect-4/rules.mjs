@@ -16,6 +16,7 @@ export const sources = [
   "scripts/chromium.ts",
   "scripts/example.ts",
   "scripts/matrix",
+  "scripts/runtimes",
   "scripts/snippetsProcess.ts",
   "scripts/test/editions",
   "tsconfig.base.json",

@@ -4,7 +4,8 @@ import { FetchHttpClient } from "@effect/platform"
 import { MixBrowser } from "@mix-effect/browser"
 import { MessagesService, type MixError, SessionId } from "@mix-effect/core"
 import { MessagesHttp, type MixConfig, RetryPolicy } from "@mix-effect/http"
-import { Chunk, type ConfigError, Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
+import type * as ConfigError from "effect/ConfigError"
 
 type MakeLayer = (options: MixConfig.Options) => Layer.Layer<MessagesService, ConfigError.ConfigError>
 
@@ -41,7 +42,12 @@ const question = (server: Server) =>
       const page = yield* messages.getHistory({ limit: 3 })
       const walk = yield* Stream.runCollect(messages.streamHistory({ pageSize: 10 }))
       const { userInput } = yield* send
-      const counts = [page.length, Chunk.size(walk), userInput, (yield* messages.listSession({ id })).length].join(" ")
+      const counts = [
+        page.length,
+        Array.from(walk).length,
+        userInput,
+        (yield* messages.listSession({ id })).length
+      ].join(" ")
       return { text: counts === "3 25 Hello 2" ? "yes" : `no: ${counts}` }
     }
     // How a read fails, and what a `send` after it says became of its message; at the server that closes a kept connection the read
@@ -54,22 +60,27 @@ const question = (server: Server) =>
     return { text: `${nameOf(error)}, ${sent.outcome}`, hint: "hint" in error ? error.hint : undefined }
   })
 
+/** What a `ConfigError` says, without what Effect 4 puts around it. */
+const plain = ({ message }: ConfigError.ConfigError) =>
+  message.replace(/^(SourceError|Invalid data at \w+): "?|"$/g, "")
+
 /** Asks each of a layer's servers, and prints the answers. */
 export const ask = async (layers: Readonly<Record<string, MakeLayer>>, urls: Readonly<Record<string, Urls>>) => {
-  const answer = (layer: MakeLayer | undefined, serverUrl: string, server: Server) =>
+  const answer = (layer: MakeLayer, serverUrl: string, server: Server) =>
     question(server).pipe(
-      Effect.provide(
-        layer?.({ serverUrl, ...(server === "timeout" && { requestTimeout: 300, sendTimeout: 300 }) }) ??
-          Layer.die("no such layer")
-      ),
+      Effect.provide(layer({ serverUrl, ...(server === "timeout" && { requestTimeout: 300, sendTimeout: 300 }) })),
       RetryPolicy.withRetryPolicy(RetryPolicy.none),
-      Effect.catchAll((error) => Effect.succeed(`${"_tag" in error ? error._tag : "ConfigError"}: ${error.message}`)),
+      Effect.catchAll((error) =>
+        Effect.succeed("operation" in error ? `${error._tag}: ${error.message}` : `ConfigError: ${plain(error)}`)
+      ),
       Effect.catchAllDefect((defect) => Effect.succeed(`defect: ${defect}`)),
       Effect.map((answer) => (typeof answer === "string" ? { text: answer } : answer))
     )
   const answers: Record<string, Answers> = {}
   for (const [name, of] of Object.entries(urls)) {
-    const all = Effect.forEach(servers, (server) => answer(layers[name], of[server], server))
+    const layer = layers[name]
+    if (layer === undefined) throw new Error(`no layer ${name}`)
+    const all = Effect.forEach(servers, (server) => answer(layer, of[server], server))
     answers[name] = await Effect.runPromise(all)
   }
   console.log(JSON.stringify(answers))
