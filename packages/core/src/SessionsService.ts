@@ -180,7 +180,9 @@ export class SessionsService extends Context.Tag("@mix-effect/core/SessionsServi
           Effect.mapError(implementation.create(checked), withOutcome)
         ),
       createScoped: (newSession) =>
-        Effect.acquireRelease(service.create(newSession), ({ id }) => Effect.ignoreLogged(service.delete({ id }))),
+        Effect.acquireRelease(service.create(newSession), ({ id }) =>
+          Effect.catchAllCause(service.delete({ id }), (cause) => Effect.logDebug("A session was not deleted", cause))
+        ),
       list: (options = {}) => Effect.flatMap(params.checkList(options), implementation.list),
       get: (options) => Effect.flatMap(params.checkGet(options), implementation.get),
       delete: (options) => Effect.flatMap(params.checkDelete(options), implementation.delete),

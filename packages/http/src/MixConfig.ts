@@ -86,24 +86,25 @@ const parseUrl = (input: string): URL | undefined => {
   }
 }
 
+const refuse = (name: string, message: string) => Effect.fail(invalid(name, message))
+
 const checkUrl = (name: string, input: string): Effect.Effect<URL, ConfigError.ConfigError> => {
-  const refuse = (why: string) => Effect.fail(invalid(name, `${why}; it looks like http://localhost:8088`))
+  const refuseUrl = (why: string) => refuse(name, `the server url${why}; it looks like http://localhost:8088`)
   const url = parseUrl(input)
-  if (url === undefined) return refuse("the server url is not a complete url")
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    return refuse("the server url must begin with http:// or https://")
+  if (url === undefined) return refuseUrl(" is not a complete url")
+  if (url.protocol !== "http:" && url.protocol !== "https:") return refuseUrl(" must begin with http:// or https://")
   // `URL` drops line breaks and tabs, takes backslashes for slashes, and adds slashes that are missing.
-  if (/[\s\p{Cc}]/u.test(input.trim())) return refuse("the server url must not hold blanks, tabs or line breaks")
-  if (!/^https?:\/\/[^/\\]/i.test(input.trim())) return refuse("the server url must begin with http:// or https://")
-  if (input.split("://").length > 2) return refuse("the server url must name http:// or https:// once")
-  if (/[\\{}<>|^`"]/.test(input)) return refuse("the server url holds a character that no url has, such as a brace")
+  if (/[\s\p{Cc}]/u.test(input.trim())) return refuseUrl(" must not hold blanks, tabs or line breaks")
+  if (!/^https?:\/\/[^/\\]/i.test(input.trim())) return refuseUrl(" must begin with http:// or https://")
+  if (input.split("://").length > 2) return refuseUrl(" must name http:// or https:// once")
+  if (/[\\{}<>|^`"]/.test(input)) return refuseUrl(" holds a character that no url has, such as a brace")
   if (url.username !== "" || url.password !== "" || /^https?:\/\/[^/?#]*@/i.test(input.trim())) {
-    return refuse("the server url must not hold credentials (use bearerToken or headers)")
+    return refuseUrl(" must not hold credentials (use bearerToken or headers)")
   }
   if (url.search !== "" || url.hash !== "" || /[?#]/.test(input))
-    return refuse("the server url must not hold a query or a fragment")
-  if (!/^(\[[\da-f:.]+\]|[\w.-]+)$/.test(url.hostname)) return refuse("the server url's host is not the name of a host")
-  if (url.port === "0") return refuse("the server url must not name port 0")
+    return refuseUrl(" must not hold a query or a fragment")
+  if (!/^(\[[\da-f:.]+\]|[\w.-]+)$/.test(url.hostname)) return refuseUrl("'s host is not the name of a host")
+  if (url.port === "0") return refuseUrl(" must not name port 0")
   // Doubled slashes would be answered with a redirect.
   url.pathname = url.pathname.replace(/\/{2,}/g, "/").replace(/\/$/, "")
   return Effect.succeed(url)
@@ -119,7 +120,7 @@ const noLimit = 'must be a duration greater than 0 and at most 24.8 days, such a
 
 const checkDuration = (name: string, input: Duration.DurationInput | undefined, fallback: Duration.DurationInput) => {
   const limit = parseLimit(input ?? fallback)
-  return Option.isSome(limit) ? Effect.succeed(limit.value) : Effect.fail(invalid(name, noLimit))
+  return Option.isSome(limit) ? Effect.succeed(limit.value) : refuse(name, noLimit)
 }
 
 /** Headers that the engine writes itself, or that say how the body is framed. */
@@ -139,10 +140,10 @@ const forbidden = new Set([
 
 const checkHeader = (option: string, name: string, value: Redacted.Redacted<string>) => {
   const text = Redacted.value(value)
-  if (typeof text !== "string") return Effect.fail(invalid(option, `the value of ${name} must be a string`))
-  if (/[\r\n]$/.test(text)) return Effect.fail(invalid(option, `the value of ${name} has a trailing newline`))
+  if (typeof text !== "string") return refuse(option, `the value of ${name} must be a string`)
+  if (/[\r\n]$/.test(text)) return refuse(option, `the value of ${name} has a trailing newline`)
   if (/[^\t\x20-\x7e\x80-\xff]/.test(text)) {
-    return Effect.fail(invalid(option, `the value of ${name} holds a character that no header may hold`))
+    return refuse(option, `the value of ${name} holds a character that no header may hold`)
   }
   return Effect.void
 }
@@ -152,12 +153,12 @@ type Token = readonly [name: "bearerToken" | "MIX_BEARER_TOKEN", value: Redacted
 
 const checkToken = ([name, token]: Token) =>
   Effect.gen(function* () {
-    if (!Redacted.isRedacted(token)) return yield* Effect.fail(invalid(name, "must be Redacted, as by Redacted.make"))
+    if (!Redacted.isRedacted(token)) return yield* refuse(name, "must be Redacted, as by Redacted.make")
     yield* checkHeader(name, "the token", token)
     const value = Redacted.value(token).trim()
-    if (value === "") return yield* Effect.fail(invalid(name, "must not be blank"))
+    if (value === "") return yield* refuse(name, "must not be blank")
     if (/^(bearer|basic)(\s|$)/i.test(value)) {
-      return yield* Effect.fail(invalid(name, "must be the token alone: the client writes Bearer before it"))
+      return yield* refuse(name, "must be the token alone: the client writes Bearer before it")
     }
   })
 
@@ -176,23 +177,22 @@ const checkHeaders = (headers: Options["headers"] = {}, token: Token | undefined
       yield* checkToken(token)
       checked.authorization = Redacted.make(`Bearer ${Redacted.value(token[1])}`)
     }
-    if (!isRecord(headers)) return yield* Effect.fail(invalid("headers", "must be an object of names and values"))
+    if (!isRecord(headers)) return yield* refuse("headers", "must be an object of names and values")
     const entries = yield* readable("headers", () => Object.entries(headers))
     for (const name in headers) {
       // In a literal, `__proto__` is no property but what the object inherits from.
       if (!Object.hasOwn(headers, name) || name === "__proto__") {
-        return yield* Effect.fail(invalid("headers", "__proto__ is no name of a header"))
+        return yield* refuse("headers", "__proto__ is no name of a header")
       }
     }
     for (const [name, value] of entries) {
       const shown = /^[\w-]{1,64}$/.test(name) ? `header ${name}` : "a header"
-      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
-        return yield* Effect.fail(invalid("headers", "a header name is not a token"))
-      if (forbidden.has(name.toLowerCase())) return yield* Effect.fail(invalid("headers", `${shown} cannot be set`))
+      if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) return yield* refuse("headers", "a header name is not a token")
+      if (forbidden.has(name.toLowerCase())) return yield* refuse("headers", `${shown} cannot be set`)
       const redacted = Redacted.isRedacted(value) ? value : Redacted.make(value)
       yield* checkHeader("headers", shown, redacted)
       if (name.toLowerCase() === "authorization" && /^bearer\s+(bearer|basic)\s/i.test(Redacted.value(redacted))) {
-        return yield* Effect.fail(invalid("headers", `${shown} names its scheme twice`))
+        return yield* refuse("headers", `${shown} names its scheme twice`)
       }
       checked[name.toLowerCase()] = redacted
     }
@@ -215,7 +215,7 @@ const checkNames = (options: Options) =>
     const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name))
     if (unknown === undefined) return
     const shown = /^[\w-]{1,64}$/.test(unknown) ? unknown : "options"
-    return yield* Effect.fail(invalid(shown, `there is no such option; there are ${Object.keys(names).join(", ")}`))
+    return yield* refuse(shown, `there is no such option; there are ${Object.keys(names).join(", ")}`)
   })
 
 /**
@@ -308,7 +308,7 @@ export const copyOptions = <A extends Options>(
 ): Effect.Effect<Partial<A>, ConfigError.ConfigError> =>
   typeof options === "object" && options !== null
     ? readable("options", () => ({ ...options }))
-    : Effect.fail(invalid("options", "must be an object"))
+    : refuse("options", "must be an object")
 
 /**
  * Checks options and fills in the missing ones.
@@ -332,10 +332,10 @@ export const make = (given?: Options): Effect.Effect<MixConfig, ConfigError.Conf
     const headers = yield* checkHeaders(options.headers, yield* tokenOf(options, url, environmentUrl))
     const { maxResponseBytes = 64 * 1024 * 1024, tracePropagation = false } = options
     if (!Number.isSafeInteger(maxResponseBytes) || maxResponseBytes < 1) {
-      return yield* Effect.fail(invalid("maxResponseBytes", "must be a positive integer"))
+      return yield* refuse("maxResponseBytes", "must be a positive integer")
     }
     if (typeof tracePropagation !== "boolean") {
-      return yield* Effect.fail(invalid("tracePropagation", "must be true or false"))
+      return yield* refuse("tracePropagation", "must be true or false")
     }
     return {
       serverUrl: url.origin + (url.pathname === "/" ? "" : url.pathname),

@@ -31,7 +31,7 @@ export type Policy = Schedule.Schedule<unknown, MixError>
 /** The nth delay, from 0, is a random part of `min(8 s, 250 ms * 2^n)`. */
 const backoff = Schedule.exponential("250 millis").pipe(
   Schedule.modifyDelayEffect((_, delay) =>
-    Effect.map(Random.next, (random) => Duration.times(Duration.min(delay, Duration.seconds(8)), random))
+    Effect.map(Random.next, (random) => Duration.millis(Math.min(Duration.toMillis(delay), 8000) * random))
   )
 )
 

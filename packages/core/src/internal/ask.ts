@@ -482,7 +482,7 @@ export const make = (backend: Backend, connections: Connections) => {
         }
         // Of a message that may never have arrived there is no run, so a cancel would hit another.
         if (isAccepted) yield* backend.cancel({ id })
-      }).pipe(Effect.interruptible, Effect.timeoutOption(cancelTime), Effect.ignore)
+      }).pipe(Effect.interruptible, Effect.timeoutOption(cancelTime), Effect.option)
 
       return yield* Effect.raceFirst(answer, Effect.zipRight(Effect.sleep(limit), timeOut)).pipe(
         Effect.onInterrupt(() => (isSent && !isOver && onInterrupt === "cancel" ? cancelRun : Effect.void))

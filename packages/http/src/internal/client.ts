@@ -18,8 +18,8 @@ import * as Telemetry from "./telemetry.ts"
 import { timeLimit } from "./timeLimit.ts"
 import * as Transport from "./transport.ts"
 
-/** The longest wait for the body of an error; half of what is left of its attempt, where that is less. */
-const maxErrorBody = Duration.seconds(2)
+/** The longest wait for the body of an error, in milliseconds; half of what is left of its attempt, where that is less. */
+const maxErrorBody = 2000
 
 /** What one operation asks of the server, and what it makes of the reply. */
 export interface Call<A, E> {
@@ -97,7 +97,7 @@ export const make = <R>(
               ? { ...request.headers, ...Span.toHeaders(span) }
               : request.headers
           const errorBodyLimit = () =>
-            Duration.min(maxErrorBody, Duration.unsafeDivide(Duration.subtract(limit, elapsed()), 2))
+            Duration.millis(Math.min(maxErrorBody, (Duration.toMillis(limit) - Duration.toMillis(elapsed())) / 2))
           return timeLimit(limit, ({ expired, keep, signal, within }) => {
             /** Only what the engine fails with can be the work of the limit: what a reply said stays said. */
             const orTimeout = <Failure>(failure: Failure) =>

@@ -6,7 +6,7 @@ import {
   MessagesService,
   type ReadOptions,
   ReplyPending,
-  SendMessageRequest,
+  type SendMessageRequest,
   type Service
 } from "@mix-effect/core"
 import * as Schema from "effect/Schema"
@@ -14,7 +14,10 @@ import type { Client } from "./client.ts"
 import * as Reply from "./reply.ts"
 
 const decodeMessage = Schema.decodeUnknownEither(BackendMessage)
-export const encodeRequest = Schema.encodeSync(SendMessageRequest)
+
+/** What the schema of a request makes of it: the keys that are set, as they are spelt on the wire. */
+export const bodyOf = ({ id: _, maxSteps, planMode, thinkingLevel, ...same }: SendMessageRequest): string =>
+  JSON.stringify({ ...same, plan_mode: planMode, thinking_level: thinkingLevel, max_steps: maxSteps })
 
 const readAll = Reply.json({ decode: decodeBackendMessages })
 
@@ -62,19 +65,17 @@ export const make = ({ run }: Client, once = false): Service =>
         path: sessionPath(id),
         read: readList(reading)
       }),
-    send: (request) => {
-      const { id, ...body } = encodeRequest(request)
-      return run({
+    send: (request) =>
+      run({
         operation: "send",
         service,
         method: "POST",
         route: sessionRoute,
-        path: sessionPath(id),
-        body: JSON.stringify(body),
+        path: sessionPath(request.id),
+        body: bodyOf(request),
         isSlow: true,
         isOnce: once,
         message: request.text,
         read: readReply
       })
-    }
   })

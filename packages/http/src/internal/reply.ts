@@ -3,7 +3,6 @@
 import {
   BadRequest,
   type GetHistoryError,
-  Mismatch,
   NotFound,
   type Operation,
   RateLimited,
@@ -13,6 +12,7 @@ import {
   Unauthorized,
   UnexpectedStatus
 } from "@mix-effect/core"
+import * as Mismatch from "@mix-effect/core/Mismatch"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -139,7 +139,8 @@ const success = <A>(
     more: Partial<Mismatch.Mismatch> & { error?: ServerMessage } = {}
   ) => Effect.fail(new ResponseDecodeError({ operation, status, reason, ...more }))
   if (status === 204) {
-    return Effect.map(Effect.ignore(briefly(reply.body(0))), () => Either.getOrThrow(decode(undefined, scrub)))
+    const nothing = () => Either.getOrThrow(decode(undefined, scrub))
+    return Effect.match(briefly(reply.body(0)), { onFailure: nothing, onSuccess: nothing })
   }
   const kind = kindOf(reply.header("content-type"))
   if (kind !== "json" && kind !== "none") return foreign(reply, reading, kind, "application/json in UTF-8")

@@ -5,8 +5,7 @@ import {
   Session,
   SessionExport,
   type Sessions,
-  SessionsService,
-  type UnexpectedStatus
+  SessionsService
 } from "@mix-effect/core"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -29,9 +28,10 @@ const readNothing = Reply.json({ decode: () => Either.right<void>(undefined), st
 
 const sessionsPath = "/api/sessions"
 const sessionRoute = "/api/sessions/{id}"
-const sessionPath = (id: string) => `/api/sessions/${encodeURIComponent(id)}`
 const streamMessageRoute = "/stream/{id}/message"
-const streamMessagePath = (id: string) => `/stream/${encodeURIComponent(id)}/message`
+
+/** A route, and the path of one session by it. */
+const of = (id: string, route: string) => ({ route, path: route.replace("{id}", encodeURIComponent(id)) })
 
 const service = "SessionsService"
 
@@ -41,8 +41,12 @@ const orNotFound = (error: GetHistoryError) =>
     ? new NotFound({ operation: error.operation, error: error.error })
     : error
 
+/** A page of HTML, or JSON: whatever answers there, it is not that route. */
+const isAnswer = ({ _tag }: GetHistoryError) =>
+  ["UnexpectedStatus", "BadRequest", "NotFound", "ResponseDecodeError"].includes(_tag)
+
 /** The router's answer for a route that it knows by another method. */
-const isOtherMethod = ({ status }: UnexpectedStatus) => status === 405
+const isOtherMethod = (error: GetHistoryError) => error._tag === "UnexpectedStatus" && error.status === 405
 
 export const make = (client: Client): Sessions => {
   const { run, scrub, server } = client
@@ -79,8 +83,7 @@ export const make = (client: Client): Sessions => {
           operation: "getSession",
           service,
           method: "GET",
-          route: sessionRoute,
-          path: sessionPath(id),
+          ...of(id, sessionRoute),
           read: readSession
         }),
       delete: ({ id }) =>
@@ -88,8 +91,7 @@ export const make = (client: Client): Sessions => {
           operation: "deleteSession",
           service,
           method: "DELETE",
-          route: sessionRoute,
-          path: sessionPath(id),
+          ...of(id, sessionRoute),
           read: (reply, reading) => Effect.mapError(readNothing(reply, reading), orNotFound)
         }).pipe(
           // The attempt before it may have deleted it.
@@ -100,8 +102,7 @@ export const make = (client: Client): Sessions => {
           operation: "cancelSession",
           service,
           method: "POST",
-          route: `${sessionRoute}/cancel`,
-          path: `${sessionPath(id)}/cancel`,
+          ...of(id, `${sessionRoute}/cancel`),
           isOnce: true,
           read: readNothing
         }),
@@ -124,8 +125,7 @@ export const make = (client: Client): Sessions => {
           operation: "exportSession",
           service,
           method: "GET",
-          route: `${sessionRoute}/export`,
-          path: `${sessionPath(id)}/export`,
+          ...of(id, `${sessionRoute}/export`),
           read: readExport
         }),
       answerPermission: ({ answer, id }) =>
@@ -143,33 +143,23 @@ export const make = (client: Client): Sessions => {
             operation: "sessionEvents",
             service,
             method: "GET",
-            route: streamMessageRoute,
-            path: streamMessagePath(id),
+            ...of(id, streamMessageRoute),
             read: readNothing
           }).pipe(
-            // A page of HTML, or JSON: whatever answers there, it is not that route.
             Effect.as(false),
-            Effect.catchTags({
-              UnexpectedStatus: (error) => Effect.succeed(isOtherMethod(error)),
-              BadRequest: () => Effect.succeed(false),
-              NotFound: () => Effect.succeed(false),
-              ResponseDecodeError: () => Effect.succeed(false)
-            })
+            Effect.catchIf(isAnswer, (error) => Effect.succeed(isOtherMethod(error)))
           ),
-        send: (request) => {
-          const { id, ...content } = Messages.encodeRequest(request)
-          return run({
+        send: (request) =>
+          run({
             operation: "send",
             service,
             method: "POST",
-            route: streamMessageRoute,
-            path: streamMessagePath(id),
-            body: JSON.stringify({ content: JSON.stringify(content) }),
+            ...of(request.id, streamMessageRoute),
+            body: JSON.stringify({ content: Messages.bodyOf(request) }),
             isOnce: true,
             message: request.text,
             read: readNothing
           })
-        }
       }
     },
     Messages.make(client, true)
