@@ -13,7 +13,6 @@ export const sources = [
   "docs/observability.md",
   "LICENSE",
   "scripts/bundle.ts",
-  "scripts/chromium.ts",
   "scripts/example.ts",
   "scripts/matrix",
   "scripts/runtimes",

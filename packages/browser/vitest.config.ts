@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
-import { executablePath, launchOptions } from "../../scripts/chromium.ts"
 import { bundle } from "./test/node/bundle.ts"
+import { executablePath, launchOptions } from "./test/node/chromium.ts"
 import { visit } from "./test/node/visit.ts"
 
 const conditions = ["@mix-effect/source"]

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { chromium, type Page } from "playwright"
-import { launchOptions } from "../../../scripts/chromium.ts"
+import { launchOptions } from "../../../packages/browser/test/node/chromium.ts"
 import * as Demo from "./Demo.ts"
 import * as Site from "./Site.ts"
 

@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type Browser, chromium, type Page } from "playwright"
-import { launchOptions } from "../../../scripts/chromium.ts"
+import { launchOptions } from "../../../packages/browser/test/node/chromium.ts"
 import * as Site from "../scripts/Site.ts"
 
 const launch = Effect.acquireRelease(

@@ -1,6 +1,6 @@
 /** The page, end to end: Vite builds it once, and one Chromium shows it against servers of another origin. */
 import { describe, it, layer } from "@effect/vitest"
-import { executablePath, reportMissing } from "../../../scripts/chromium.ts"
+import { executablePath, reportMissing } from "../../../packages/browser/test/node/chromium.ts"
 import { Chromium } from "./Chromium.ts"
 import * as Page from "./page.ts"
 import * as Turn from "./turn.ts"

@@ -1,5 +1,5 @@
 /** Runs instead of the others where there is no Chromium. */
 import { it } from "vitest"
-import { reportMissing } from "../../../scripts/chromium.ts"
+import { reportMissing } from "./node/chromium.ts"
 
 reportMissing(it)

@@ -7,11 +7,12 @@ export interface Recorded extends Tracer.Span {
   readonly ended: Exit.Exit<unknown, unknown> | undefined
 }
 
-/** A tracer that keeps its spans. */
-export const recorder = () => {
+/** A tracer that keeps its spans, and hands over whatever it is told. Without `told` no span has events. */
+export const recorder = (told?: (...values: ReadonlyArray<unknown>) => void) => {
   const spans: Array<Recorded> = []
   const tracer = Tracer.make({
     span: (name, parent, context, links, startTime, kind) => {
+      told?.(name)
       const attributes = new Map<string, unknown>()
       const span = {
         _tag: "Span" as const,
@@ -28,11 +29,14 @@ export const recorder = () => {
         ended: undefined as Exit.Exit<unknown, unknown> | undefined,
         end: (_: bigint, exit: Exit.Exit<unknown, unknown>) => {
           span.ended = exit
+          told?.(exit)
         },
         attribute: (key: string, value: unknown) => {
           attributes.set(key, value)
+          told?.(key, value)
         },
-        event: () => assert.fail("no events"),
+        event: (name: string, _: bigint, attributes?: Record<string, unknown>) =>
+          told === undefined ? assert.fail("no events") : told(name, attributes),
         addLinks: () => assert.fail("no links")
       }
       spans.push(span)

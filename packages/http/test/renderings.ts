@@ -9,7 +9,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Schema from "effect/Schema"
-import * as Tracer from "effect/Tracer"
+import { recorder } from "./recorder.ts"
 
 const inspect = (value: unknown) => util.inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true })
 
@@ -34,37 +34,9 @@ export const ofCause = (cause: Cause.Cause<unknown>): ReadonlyArray<string> => [
 /** Spans and log lines of whatever runs in `watch`. */
 export const watcher = () => {
   const found: Array<string> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, startTime, kind, options) => {
-      found.push(name, inspect(options?.attributes))
-      const attributes = new Map<string, unknown>()
-      const span: Tracer.Span = {
-        _tag: "Span",
-        spanId: "1".repeat(16),
-        traceId: "1".repeat(32),
-        sampled: true,
-        name,
-        parent,
-        context,
-        links,
-        kind,
-        status: { _tag: "Started", startTime },
-        attributes,
-        end: (_, exit) => {
-          found.push(inspect(exit), ...(Exit.isFailure(exit) ? ofCause(exit.cause) : []))
-        },
-        attribute: (key, value) => {
-          attributes.set(key, value)
-          found.push(key, inspect(value))
-        },
-        event: (name, _, attributes) => {
-          found.push(name, inspect(attributes))
-        },
-        addLinks: () => {}
-      }
-      return span
-    },
-    context: (f) => f()
+  const { tracer } = recorder((...values) => {
+    for (const value of values)
+      found.push(inspect(value), ...(Exit.isExit(value) && Exit.isFailure(value) ? ofCause(value.cause) : []))
   })
   const logger = Logger.make(({ annotations, cause, message }) => {
     found.push(inspect(message), inspect(Object.fromEntries(annotations)), ...ofCause(cause))

@@ -1,21 +1,19 @@
 /** D-F: statuses, Retry-After and bodies. */
 import * as zlib from "node:zlib"
 import { FaultServer } from "@mix-effect/testing"
-import { type Absent, type Expected, eventStreamHead, type More, type Row, row, send } from "./faultRow.ts"
-
-const empty = FaultServer.json([])
-const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
-const taken = FaultServer.json(message)
-
-const fails = (tag: string, requests: number, fields: Record<string, unknown> = {}): Expected => ({
-  tag,
-  fields: { attempts: requests, ...fields },
-  requests
-})
-
-const ok = (requests: number, value: unknown = []): Expected => ({ value, requests })
-
-const sending: More = { call: send() }
+import {
+  type Absent,
+  type Expected,
+  empty,
+  eventStreamHead,
+  fails,
+  message,
+  ok,
+  type Row,
+  row,
+  sending,
+  taken
+} from "./faultRow.ts"
 
 const error = (code: number, message = "no", type = "t"): FaultServer.Reply =>
   FaultServer.json({ error: { code, message, type } }, { status: code })

@@ -1,11 +1,17 @@
-/** A-C: ids and parameters, the server url and the options, headers and credentials. */
-import { FaultServer } from "@mix-effect/testing"
 import * as Redacted from "effect/Redacted"
-import { type Absent, type Expected, getHistory, listSession, type More, type Row, row, send } from "./faultRow.ts"
-
-const empty = FaultServer.json([])
-const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
-const taken = FaultServer.json(message)
+import {
+  type Absent,
+  type Expected,
+  empty,
+  getHistory,
+  listSession,
+  type More,
+  message,
+  type Row,
+  row,
+  send,
+  taken
+} from "./faultRow.ts"
 
 /** Refused before anything is sent. */
 const invalid = (parameter: string): Expected => ({

@@ -175,6 +175,25 @@ export interface More {
 /** Chance chooses the shortest delays, so that retries take no time. */
 const impatient = Effect.withRandom(Random.fixed([0]))
 
+/** No message at all. */
+export const empty = FaultServer.json([])
+
+export const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
+
+/** The message that was sent. */
+export const taken = FaultServer.json(message)
+
+export const sending: More = { call: send() }
+
+/** Each request fails, and with the last of them the call. */
+export const fails = (tag: string, requests: number, fields: Record<string, unknown> = {}): Expected => ({
+  tag,
+  fields: { attempts: requests, ...fields },
+  requests
+})
+
+export const ok = (requests: number, value: unknown = []): Expected => ({ value, requests })
+
 export const row = (
   cases: number | ReadonlyArray<number>,
   name: string,

@@ -3,7 +3,7 @@ import { FaultServer } from "@mix-effect/testing"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
-import { type Expected, failureOf, type Observed, type Row, row, send } from "./faultRow.ts"
+import { type Expected, empty, failureOf, type Observed, type Row, row, send } from "./faultRow.ts"
 
 const token = "tok_Live-9f8e7d6c5b4a39281706"
 const password = "hunter2-correct-horse"
@@ -102,8 +102,6 @@ const authorization = (expected: string | undefined): Expected => ({
     ({ received }) => received[0]?.headers.get("authorization") === expected
   ]
 })
-
-const empty = FaultServer.json([])
 
 const destinations: ReadonlyArray<Row> = [
   row(166, "a MIX_BEARER_TOKEN, and a server url that is not that of MIX_SERVER_URL", empty, authorization(undefined), {

@@ -17,25 +17,21 @@ import {
   type Absent,
   type Call,
   type Expected,
+  empty,
+  fails,
   getHistory,
   limits,
   type More,
+  message,
+  ok,
   play,
   type Row,
   row,
   send,
-  shortLimits
+  sending,
+  shortLimits,
+  taken
 } from "./faultRow.ts"
-
-const empty = FaultServer.json([])
-const message = { id: "m1", sessionId: "s1", role: "user", userInput: "Hello" }
-const taken = FaultServer.json(message)
-
-const fails = (tag: string, requests: number, fields: Record<string, unknown> = {}): Expected => ({
-  tag,
-  fields: { attempts: requests, ...fields },
-  requests
-})
 
 /** No request ever arrives. */
 const unreached = (tag: string, attempts: number, fields: Record<string, unknown> = {}): Expected => ({
@@ -44,9 +40,6 @@ const unreached = (tag: string, attempts: number, fields: Record<string, unknown
   requests: 0
 })
 
-const ok = (requests: number, value: unknown = []): Expected => ({ value, requests })
-
-const sending: More = { call: send() }
 const long: Call = {
   name: "send({ text: 5 MB })",
   run: (messages) => messages.send({ id: SessionId.make("s1"), text: "x".repeat(5 * 1024 * 1024) })
