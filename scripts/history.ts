@@ -7,16 +7,16 @@ type Reader = (scenario: Model.Scenario) => Pick<Model.Run, "emitted" | "end"> &
 
 /** As SDKs page: by the number of rows received, until a page is short (or, to be fair to clamping servers, empty). */
 const plain =
-  (untilEmpty: boolean): Reader =>
+  (untilEmpty: boolean, view = (ids: ReadonlyArray<string>) => ids): Reader =>
   ({ change, pageSize, server }) => {
     const emitted: Array<string> = []
     for (let requests = 1; requests < 20_000; requests++) {
       const rows = server.page({ limit: pageSize, offset: emitted.length })
-      for (const row of rows) emitted.push(row.id)
-      if (rows.length === 0 || (!untilEmpty && rows.length < pageSize)) return { emitted, end: "end", requests }
+      emitted.push(...rows.map(({ id }) => id))
+      if (rows.length < (untilEmpty ? 1 : pageSize)) return { emitted: view(emitted), end: "end", requests }
       change(server)
     }
-    return { emitted, end: "endless", requests: 20_000 }
+    return { emitted: view(emitted), end: "endless", requests: 20_000 }
   }
 
 const readers: Record<string, Reader> = {
@@ -25,11 +25,14 @@ const readers: Record<string, Reader> = {
     return { emitted, end, requests: walk.run.stats.requests }
   },
   "plain paging": plain(true),
-  "plain paging, repeated ids dropped": (scenario) => {
-    const reading = plain(true)(scenario)
-    return { ...reading, emitted: [...new Set(reading.emitted)] }
-  },
+  "plain paging, repeated ids dropped": plain(true, (ids) => [...new Set(ids)]),
   "plain paging, until a short page": plain(false)
+}
+
+const lists = {
+  calm: (seed: number) => Model.scenario(seed, Model.calm),
+  rough: (seed: number) => Model.scenario(seed, Model.rough),
+  hostile: Model.hostile
 }
 
 const [runs = 2000, firstSeed = 1] = process.argv.slice(2).map(Number)
@@ -39,25 +42,23 @@ console.log(`${runs} runs each, from seed ${firstSeed}; the share of runs in whi
 
 | lists | reader | lost | repeated | out of order | stalled | requests a run |
 | --- | --- | --- | --- | --- | --- | --- |`)
-const drawn = (roughness: Model.Roughness) => (seed: number) => Model.scenario(seed, roughness)
-const lists = { calm: drawn(Model.calm), rough: drawn(Model.rough), hostile: Model.hostile }
-for (const [name, scenarioOf] of Object.entries(lists)) {
+for (const [list, scenarioOf] of Object.entries(lists)) {
   for (const [reader, read] of Object.entries(readers)) {
-    const counts = { lost: 0, repeated: 0, misplaced: 0, stalled: 0, requests: 0 }
+    const counts = { lost: 0, repeated: 0, misplaced: 0, stalled: 0 }
+    let requests = 0
     for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
       const scenario = scenarioOf(seed)
       const began = scenario.server.ids()
-      const reading = read(scenario)
       const inTime = new Set(began)
+      const reading = read(scenario)
       // A row that arrived meanwhile may come, or not.
       const emitted = reading.emitted.filter((id) => inTime.has(id))
       const audit = Model.audit(began, scenario.server, emitted, reading.end === "end")
       for (const what of ["lost", "repeated", "misplaced"] as const) if (audit[what].length > 0) counts[what]++
       if (reading.end !== "end") counts.stalled++
-      counts.requests += reading.requests
+      requests += reading.requests
     }
-    const { requests, ...shares } = counts
-    const cells = [name, reader, ...Object.values(shares).map(percent), (requests / runs).toFixed(1)]
+    const cells = [list, reader, ...Object.values(counts).map(percent), (requests / runs).toFixed(1)]
     console.log(`| ${cells.join(" | ")} |`)
   }
 }

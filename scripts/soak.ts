@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises"
 import { MessagesService, SessionsService } from "@mix-effect/core"
 import { MixNode } from "@mix-effect/node"
 import { FaultServer, MixAgent, MixServer } from "@mix-effect/testing"
-import { Effect, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 
 const rows = [0, 1, 2, 3, 4].map((n) => ({ id: `m${n}`, sessionId: "s", role: "user", userInput: "x".repeat(80) }))
 const body = JSON.stringify(rows)
@@ -27,18 +27,15 @@ const faults = [
 ]
 
 let count = 0
-/** How long an answer came after `Completed`, and how long a list of the same rows took, in milliseconds. */
-const waits: Array<readonly [answer: number, list: number]> = []
+/** How long after `Completed` the answer came, in milliseconds. */
+const waits: Array<number> = []
 
 const calls = {
   ...{ total: 100_000, concurrency: 32, per: 100_000, requestTimeout: 300 },
   // Every tenth request meets the next fault.
-  serve: Effect.map(
-    FaultServer.serve(() => (++count % 10 === 0 ? (faults[(count / 10) % faults.length] ?? whole) : whole), {
-      record: false
-    }),
-    ({ url }) => ({ url, requestCount: Effect.sync(() => count) })
-  ),
+  serve: FaultServer.serve(() => (++count % 10 === 0 ? (faults[(count / 10) % faults.length] ?? whole) : whole), {
+    record: false
+  }),
   one: Effect.flatMap(MessagesService, (messages) => Effect.as(messages.getHistory({ limit: 5 }), "ok"))
 }
 
@@ -55,20 +52,19 @@ const turns = {
       event === "content" && ++count % 20 === 0 ? MixServer.StreamFault.Drop({ bytes: 10 }) : undefined
   }),
   one: Effect.gen(function* () {
-    const [messages, sessions] = yield* Effect.all([MessagesService, SessionsService])
+    const sessions = yield* SessionsService
     const { id } = yield* sessions.createScoped({ title: "Soak", browserMode: "local-browser-service" })
     let completed = Number.NaN
-    const noteCompleted = Effect.sync(() => {
+    const note = Effect.sync(() => {
       completed = performance.now()
     })
     const last = yield* sessions.askStream({ id, text: "Hello" }).pipe(
-      Stream.tap(({ _tag }) => (_tag === "Completed" ? noteCompleted : Effect.void)),
-      Stream.runLast
+      Stream.tap(({ _tag }) => (_tag === "Completed" ? note : Effect.void)),
+      Stream.runLast,
+      Effect.flatten
     )
-    const answered = performance.now()
-    yield* messages.listSession({ id })
-    if (completed > 0) waits.push([answered - completed, performance.now() - answered])
-    return last._tag === "Some" && last.value._tag === "Answered" ? last.value.answer.text : "nothing"
+    if (completed > 0) waits.push(performance.now() - completed)
+    return last._tag === "Answered" ? last.answer.text : last._tag
   }).pipe(Effect.scoped)
 }
 
@@ -77,13 +73,9 @@ const { concurrency, one, per, requestTimeout, serve, total: usual } = name === 
 const total = Number(given ?? usual)
 
 if (role === "server") {
-  const served = Effect.gen(function* () {
-    const { requestCount, url } = yield* serve
-    process.on("message", () => process.send?.(Effect.runSync(requestCount)))
-    process.send?.(url)
-    return yield* Effect.never
-  })
-  await Effect.runPromise(Effect.scoped(served))
+  const served: Effect.Effect<{ readonly url: string }, unknown, Scope.Scope> = serve
+  const told = Effect.map(served, ({ url }) => process.send?.(url))
+  await Effect.runPromise(Effect.scoped(Effect.zipRight(told, Effect.never)))
 }
 
 const unhandled: Array<unknown> = []
@@ -92,7 +84,8 @@ const server = fork(import.meta.filename, [name, String(total), "server"], { exe
 const [serverUrl] = (await once(server, "message")) as [string]
 const tags: Record<string, number> = {}
 const heaps: Array<number> = []
-const call = Effect.map(Effect.merge(one), (result) => {
+const each: Effect.Effect<string, { readonly _tag: string }, MessagesService | SessionsService> = one
+const call = Effect.map(Effect.merge(each), (result) => {
   const tag = typeof result === "string" ? result : result._tag
   tags[tag] = (tags[tag] ?? 0) + 1
 })
@@ -108,9 +101,7 @@ const soak = Effect.gen(function* () {
 })
 const start = performance.now()
 await Effect.runPromise(Effect.provide(soak, MixNode.layer({ serverUrl, requestTimeout })))
-const seconds = (performance.now() - start) / 1000
-server.send("count")
-const [requests] = (await once(server, "message")) as [number]
+const seconds = ((performance.now() - start) / 1000).toFixed(1)
 server.kill()
 await once(server, "exit")
 await setTimeout(100) // What is closed stands among the resources a little longer.
@@ -118,17 +109,11 @@ await setTimeout(100) // What is closed stands among the resources a little long
 const mean = (of: ReadonlyArray<number>) => of.reduce((sum, value) => sum + value, 0) / of.length
 // The first fifth warms up; the middles of the two halves of the rest are two fifths of the calls apart.
 const growth = ((mean(heaps.slice(12)) - mean(heaps.slice(4, 12))) * per) / (total * 0.4)
-const left = process
-  .getActiveResourcesInfo()
-  .filter((resource) => !/^((TTY|Pipe|File)Wrap|Timeout|Immediate)$/.test(resource))
-const done = Object.values(tags).reduce((sum, count) => sum + count, 0)
-console.log(`${done} ${name} in ${seconds.toFixed(1)} s: ${JSON.stringify(tags)}
-${(requests / done).toFixed(2)} requests each
-live heap ${heaps[0]?.toFixed(1)} MiB at first, ${heaps.at(-1)?.toFixed(1)} MiB at the end, growth ${growth.toFixed(2)} MiB per ${per} ${name}
+const closed = /^((TTY|Pipe|File)Wrap|Timeout|Immediate)$/
+const left = process.getActiveResourcesInfo().filter((resource) => !closed.test(resource))
+console.log(`${name} in ${seconds} s: ${JSON.stringify(tags)}
+live heap ${heaps.at(-1)?.toFixed(1)} MiB at the end, growth ${growth.toFixed(2)} MiB per ${per}
 unhandled rejections: ${unhandled.length}; open when the layer is closed: ${JSON.stringify(left)}`)
-for (const [index, what] of waits.length === 0 ? [] : ["from `Completed` to the answer", "a list"].entries()) {
-  const sorted = waits.map((wait) => wait[index] ?? Number.NaN).sort((a, b) => a - b)
-  const at = (share: number) => sorted[Math.floor(sorted.length * share)]?.toFixed(1)
-  console.log(`${what}: ${at(0.5)} ms (median), ${at(0.95)} ms (95 %)`)
-}
+const median = waits.sort((a, b) => a - b)[waits.length >> 1]
+if (median !== undefined) console.log(`from \`Completed\` to the answer: ${median.toFixed(1)} ms in the median`)
 if (unhandled.length > 0 || left.length > 0 || growth > 2) process.exitCode = 1

@@ -8,6 +8,7 @@ import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
 import { parseArgs, promisify } from "node:util"
 import * as esbuild from "esbuild"
+import { bundle } from "../bundle.ts"
 import type { Job, Measured } from "./child.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -15,61 +16,74 @@ const { values: options } = parseArgs({
   options: { only: { type: "string", multiple: true, default: [""] }, rounds: { type: "string", default: "5" } }
 })
 
-/** At most so much of a figure, or so many times that of another contender. */
-type Target = { readonly of: string; readonly figure: keyof Measured; readonly than?: string; readonly most: number }
-
 interface Cell {
   /** Milliseconds are divided by this: pages, or calls. */
   readonly units: number
-  /** Jobs, or programs from the start of their process, by name. The others are compared with the first. */
-  readonly contenders: Readonly<Record<string, Job | string>>
-  readonly targets: ReadonlyArray<Target>
+  /** The first is what the others are compared with. A name may say how many pages are read ahead. */
+  readonly names: ReadonlyArray<string>
+  readonly work?: Partial<Job>
+  /** At most so much of a figure, or so many times that of another name, as in `sdk / raw-undici`. */
+  readonly targets?: Partial<Record<keyof Measured, Readonly<Record<string, number>>>>
 }
 
 const bare = "raw-undici"
-const time = (of: string, than: string, most: number): Target => ({ of, figure: "ms", than, most })
-
-/** A name may say how many pages are read ahead. */
-const jobs = (names: ReadonlyArray<string>, work: Partial<Job> & { readonly rows: number }): Cell["contenders"] =>
-  Object.fromEntries(
-    names.map((name) => {
-      const [contender = "", ahead] = name.split(/, (\d) ahead/)
-      return [
-        name,
-        { latency: 0, bytes: 300, pageSize: 1000, repeat: 3, ...work, contender, ahead: Number(ahead ?? 0) }
-      ]
-    })
-  )
+const engines = ["sdk on fetch", "sdk on platform's undici", "sdk on node:http"]
 
 const history = (
   pageSize: number,
   bytes: number,
   rows: number,
-  others: ReadonlyArray<string>,
-  most?: number
+  more: ReadonlyArray<string> = [],
+  most = 1.8
 ): Cell => ({
   units: rows / pageSize,
-  contenders: jobs([bare, "sdk", ...others], { pageSize, bytes, rows }),
-  targets: most === undefined ? [] : [time("sdk", bare, most)]
+  names: [bare, "sdk", ...more],
+  work: { pageSize, bytes, rows },
+  targets: { ms: { "sdk / raw-undici": most } }
 })
 
-const latency = (ms: number, ...targets: ReadonlyArray<Target>): Cell => {
-  const ahead = [1, 2, 4, 8].map((pages) => `sdk, ${pages} ahead`)
-  const work = { latency: ms, rows: 4000, pageSize: 100, repeat: 1 }
-  return { units: 40, contenders: jobs([bare, `${bare}, 8 ahead`, "sdk", ...ahead], work), targets }
-}
-
-const engines = ["sdk on fetch", "sdk on platform's undici", "sdk on node:http"]
+const latency = (ms: number, targets: Readonly<Record<string, number>> = {}): Cell => ({
+  units: 40,
+  names: [bare, `${bare}, 8 ahead`, "sdk", ...[1, 2, 4, 8].map((pages) => `sdk, ${pages} ahead`)],
+  work: { latency: ms, rows: 4000, pageSize: 100, repeat: 1 },
+  targets: { ms: targets }
+})
 
 const calls = (count: number, atOnce: number, most: number, overFetch: number): Cell => ({
   units: count,
-  contenders: jobs([bare, "sdk", "sdk, traced", "raw-fetch", ...engines], {
-    rows: 1,
-    calls: [count, atOnce],
-    repeat: 9
-  }),
-  targets: [time("sdk", bare, most), time("sdk, traced", "sdk", 1.25), time("sdk on fetch", "raw-fetch", overFetch)]
+  names: [bare, "sdk", "sdk, traced", "raw-fetch", ...engines],
+  work: { rows: 1, calls: [count, atOnce], repeat: 9 },
+  targets: { ms: { "sdk / raw-undici": most, "sdk, traced / sdk": 1.25, "sdk on fetch / raw-fetch": overFetch } }
 })
+
+/** Each varies one thing. */
+const cells: Record<string, Cell> = {
+  "history:1000:300": history(1000, 300, 50_000, ["raw-fetch", "sdk, Stream.tap", ...engines], 1.5),
+  "history:100:300": history(100, 300, 10_000, ["raw-fetch", "sdk on fetch"], Number.POSITIVE_INFINITY),
+  "history:50:300": history(50, 300, 10_000),
+  "history:1000:2000": history(1000, 2000, 20_000, ["raw-fetch", "sdk on fetch"], 1.5),
+  "history:50:2000": history(50, 2000, 10_000),
+  "latency:5": latency(5),
+  "latency:20": latency(20, {
+    "sdk / raw-undici": 1.08,
+    "sdk, 4 ahead / raw-undici": 0.3,
+    "sdk, 8 ahead / raw-undici": 0.2
+  }),
+  "latency:50": latency(50),
+  "calls:1": calls(200, 1, 1.8, 2.5),
+  "calls:64": calls(640, 64, 4, 5),
+  start: {
+    units: 1,
+    names: ["import effect, platform", "nothing", "import sdk", "sdk, first call"],
+    targets: { ms: { "sdk, first call / import effect, platform": 1.15 } }
+  },
+  memory: {
+    units: 1000,
+    names: [bare, "sdk", "sdk, 8 ahead"],
+    work: { rows: 1_000_000, memory: true },
+    targets: { peakMiB: { "sdk / raw-undici": 1.8 }, grewMiB: { sdk: 16, "sdk, 8 ahead": 16 } }
+  }
+}
 
 const firstCall = `import { MessagesService } from "@mix-effect/core"
 import { MixNode } from "@mix-effect/node"
@@ -85,37 +99,12 @@ const { metafile } = await esbuild.build({
 const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path))
 const peers = [...new Set(imported)].filter((path) => /^(effect|@effect)\b/.test(path))
 
-/** Each varies one thing. */
-const cells: Record<string, Cell> = {
-  "history:1000:300": history(1000, 300, 50_000, ["raw-fetch", "sdk, Stream.tap", ...engines], 1.5),
-  "history:100:300": history(100, 300, 10_000, ["raw-fetch", "sdk on fetch"]),
-  "history:50:300": history(50, 300, 10_000, [], 1.8),
-  "history:1000:2000": history(1000, 2000, 20_000, ["raw-fetch", "sdk on fetch"], 1.5),
-  "history:50:2000": history(50, 2000, 10_000, [], 1.8),
-  "latency:5": latency(5),
-  "latency:20": latency(20, time("sdk", bare, 1.08), time("sdk, 4 ahead", bare, 0.3), time("sdk, 8 ahead", bare, 0.2)),
-  "latency:50": latency(50),
-  "calls:1": calls(200, 1, 1.8, 2.5),
-  "calls:64": calls(640, 64, 4, 5),
-  start: {
-    units: 1,
-    contenders: {
-      "import effect, platform": peers.map((path) => `import "${path}"\n`).join(""),
-      nothing: "",
-      "import sdk": 'import "@mix-effect/core"\nimport "@mix-effect/node"',
-      "sdk, first call": firstCall
-    },
-    targets: [time("sdk, first call", "import effect, platform", 1.15)]
-  },
-  memory: {
-    units: 1000,
-    contenders: jobs([bare, "sdk", "sdk, 8 ahead"], { rows: 1_000_000, memory: true }),
-    targets: [
-      { of: "sdk", figure: "peakMiB", than: bare, most: 1.8 },
-      { of: "sdk", figure: "grewMiB", most: 16 },
-      { of: "sdk, 8 ahead", figure: "grewMiB", most: 16 }
-    ]
-  }
+/** Programs that are measured from the start of their process. */
+const programs: Readonly<Record<string, string>> = {
+  nothing: "",
+  "import effect, platform": peers.map((path) => `import "${path}"\n`).join(""),
+  "import sdk": 'import "@mix-effect/core"\nimport "@mix-effect/node"',
+  "sdk, first call": firstCall
 }
 
 const chosen = Object.entries(cells).filter(([name]) =>
@@ -126,54 +115,51 @@ if (chosen.length === 0) throw new Error(`There is ${Object.keys(cells).join(", 
 // Inside the workspace, so that packages are found by their names.
 const folder = mkdtempSync(join(root, "node_modules/.bench-"))
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
-await esbuild.build({
-  entryPoints: ["child.ts", "server.ts"].map((name) => join(import.meta.dirname, name)),
-  ...{ outdir: folder, outExtension: { ".js": ".mjs" }, bundle: true, splitting: true, packages: "external" },
-  ...{ format: "esm", platform: "node", target: "node20" }
-})
+const entries = ["child.ts", "server.ts"].map((name) => join(import.meta.dirname, name))
+await bundle(entries, folder, { packages: "external", splitting: true, conditions: [], banner: {} })
 const server = fork(join(folder, "server.mjs"), { execArgv: [] })
 const origin = `http://127.0.0.1:${await new Promise((resolve) => server.once("message", resolve))}`
 
-const measure = async (job: Job | string): Promise<Measured> => {
-  const program = join(folder, "program.mjs")
-  if (typeof job === "string") writeFileSync(program, `${job}\nconsole.log(JSON.stringify({ ms: performance.now() }))`)
-  const args =
-    typeof job === "string"
-      ? [program, `${origin}/0/300/1`]
-      : ["--expose-gc", join(folder, "child.mjs"), origin, JSON.stringify(job)]
-  return JSON.parse((await promisify(execFile)(process.execPath, args, { timeout: 300_000 })).stdout)
+const measure = async (name: string, work: Partial<Job> = {}): Promise<Measured> => {
+  const file = join(folder, "program.mjs")
+  writeFileSync(file, `${programs[name]}\nconsole.log(JSON.stringify({ ms: performance.now() }))`)
+  const [contender, ahead = 0] = name.split(/, (\d) ahead/)
+  const job = { latency: 0, bytes: 300, pageSize: 1000, repeat: 3, ...work, contender, ahead: Number(ahead) }
+  const args = name in programs ? [file, `${origin}/0/300/1`] : ["child.mjs", origin, JSON.stringify(job)]
+  const child = promisify(execFile)(process.execPath, ["--expose-gc", ...args], { cwd: folder, timeout: 300_000 })
+  return JSON.parse((await child).stdout)
 }
 
 const median = (values: ReadonlyArray<number>) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
 console.log(`${cpus().length} x ${cpus()[0]?.model.trim()}, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}`)
-for (const [name, { contenders, targets, units }] of chosen) {
-  const order = Object.entries(contenders)
-  const samples: Record<string, Array<Measured>> = Object.fromEntries(order.map(([of]) => [of, []]))
+for (const [cell, { names, targets = {}, units, work }] of chosen) {
+  const samples: Record<string, Array<Measured>> = Object.fromEntries(names.map((name) => [name, []]))
   for (let round = 0; round < Number(options.rounds); round++) {
-    for (const [of, job] of order) samples[of]?.push(await measure(job))
-    order.push(...order.splice(0, 1))
+    const first = round % names.length
+    for (const name of [...names.slice(first), ...names.slice(0, first)]) samples[name]?.push(await measure(name, work))
   }
-  /** In each round, by that of another contender if one is given. */
-  const figures = (of: string, figure: keyof Measured, than?: string) =>
+  /** In each round; by that of another contender, if one is given. */
+  const figures = (figure: keyof Measured, of: string, than?: string) =>
     (samples[of] ?? []).map((one, round) => {
       const other = than === undefined ? 1 : samples[than]?.[round]?.[figure]
       return (one[figure] ?? Number.NaN) / (other ?? Number.NaN)
     })
-  const table = Object.entries(samples).map(([contender, [first]]) => {
-    const ratios = figures(contender, "ms", Object.keys(contenders)[0])
+  const rows = names.map((name) => {
+    const ratios = figures("ms", name, names[0])
     const [ratio, from, to] = [median(ratios), Math.min(...ratios), Math.max(...ratios)].map((one) => one.toFixed(2))
-    const ms = (median(figures(contender, "ms")) / units).toPrecision(3)
-    return { contender, ...first, ms, ratio, from, to }
+    const ms = (median(figures("ms", name)) / units).toPrecision(3)
+    return { name, ...samples[name]?.[0], ms, ratio, from, to }
   })
-  console.log(`\n${name}`)
-  console.table(table)
-  for (const { figure, most, of, than } of targets) {
-    const value = median(figures(of, figure, than))
-    const met = value <= most
-    if (!met) process.exitCode = 1
-    const unit = than === undefined ? "" : ` x that of ${than}`
-    console.log(`  ${met ? "pass" : "MISS"}  ${of}: ${figure} ${value.toFixed(2)}${unit}, at most ${most} is allowed`)
+  console.log(`\n${cell}`)
+  console.table(rows)
+  for (const figure of ["ms", "peakMiB", "grewMiB"] as const) {
+    for (const [what, most] of Object.entries(targets[figure] ?? {})) {
+      const [of = "", than] = what.split(" / ")
+      const value = median(figures(figure, of, than))
+      if (!(value <= most)) process.exitCode = 1
+      console.log(`  ${value <= most ? "pass" : "MISS"}  ${figure} of ${what}: ${value.toFixed(2)}, at most ${most}`)
+    }
   }
 }
 server.kill()

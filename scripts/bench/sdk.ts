@@ -9,18 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
-import type * as Tracer from "effect/Tracer"
 import type { Read } from "./bare.ts"
 
-/** Keeps every span. */
-const inMemory = Effect.map(Effect.tracer, (native): Tracer.Tracer => {
-  const spans: Array<Tracer.Span> = []
-  const keep = (span: Tracer.Span) => {
-    spans.push(span)
-    return span
-  }
-  return { ...native, span: (...args) => keep(native.span(...args)) }
-})
+/** Any tracer but the one of Effect itself, for which the SDK makes no spans. */
+const tracer = Layer.unwrapEffect(Effect.map(Effect.tracer, (native) => Layer.setTracer({ ...native })))
 
 /** `each` has an effect for every row. */
 const sdk = async (layer: Layer.Layer<MessagesService, ConfigError.ConfigError>, each = false): Promise<Read> => {
@@ -49,7 +41,7 @@ const platformNode = () => import("@effect/platform-node/NodeHttpClient")
 export const contenders: Record<string, (serverUrl: string) => Promise<Read>> = {
   sdk: (url) => sdk(onNode(url)),
   "sdk, Stream.tap": (url) => sdk(onNode(url), true),
-  "sdk, traced": (url) => sdk(Layer.merge(onNode(url), Layer.unwrapEffect(Effect.map(inMemory, Layer.setTracer)))),
+  "sdk, traced": (url) => sdk(Layer.merge(onNode(url), tracer)),
   "sdk on fetch": (url) => over(url, FetchHttpClient.layer),
   "sdk on platform's undici": async (url) => over(url, (await platformNode()).layerUndici),
   "sdk on node:http": async (url) => over(url, (await platformNode()).layer)
