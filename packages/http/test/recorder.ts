@@ -24,11 +24,12 @@ export const recorder = (told?: (...values: ReadonlyArray<unknown>) => void) => 
         context,
         links,
         kind,
-        status: { _tag: "Started" as const, startTime },
+        status: { _tag: "Started", startTime } as Tracer.SpanStatus,
         attributes,
         ended: undefined as Exit.Exit<unknown, unknown> | undefined,
-        end: (_: bigint, exit: Exit.Exit<unknown, unknown>) => {
+        end: (endTime: bigint, exit: Exit.Exit<unknown, unknown>) => {
           span.ended = exit
+          span.status = { _tag: "Ended", startTime, endTime, exit }
           told?.(exit)
         },
         attribute: (key: string, value: unknown) => {

@@ -134,6 +134,24 @@ describe("18 spans", () => {
     })
   )
 
+  it.live("spans begin and end by the wall clock", () =>
+    Effect.gen(function* () {
+      const { spans, tracer } = recorder()
+      const before = Date.now()
+      yield* Effect.withTracer(get(scripted(json([]))), tracer)
+      const after = Date.now()
+      assert.strictEqual(spans.length, 2)
+      for (const { status } of spans) {
+        if (status._tag !== "Ended") return assert.fail("it has not ended")
+        const [start, end] = [status.startTime, status.endTime].map((time) => Number(time / 1_000_000n))
+        // Effect counts nanoseconds on from the time at which it was loaded.
+        assert.closeTo(start ?? 0, before, 1000)
+        assert.closeTo(end ?? 0, after, 1000)
+        assert.isTrue(status.endTime >= status.startTime)
+      }
+    })
+  )
+
   it.effect("what is not sent has no CLIENT span", () =>
     Effect.gen(function* () {
       const { spans } = yield* observed(json([]), (messages) => messages.getHistory({ limit: 0 }))
