@@ -10,7 +10,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { maybe, openUnion } from "./internal/fields.ts"
+import { maybe, maybeNumber, maybeString, openUnion } from "./internal/fields.ts"
 import { isPlainMessage } from "./internal/plainMessage.ts"
 import { fromParseError, type Mismatch } from "./Mismatch.ts"
 
@@ -84,7 +84,7 @@ export const ToolCallData = Schema.Struct({
   input: Schema.String,
   type: openUnion<"tool_use" | "function">(),
   finished: Schema.Boolean,
-  result: maybe(Schema.String),
+  result: maybeString,
   isError: maybe(Schema.Boolean),
   screenshotUrls: maybe(Schema.Array(Schema.String))
 }).annotations({ identifier: "ToolCallData" })
@@ -124,15 +124,15 @@ const renamed = <A, I, const Key extends string>(schema: Schema.Schema<A, I>, ke
 export const CallbackResultData = Schema.Struct({
   toolCallId: renamed(Schema.String, "tool_call_id"),
   toolName: renamed(Schema.String, "tool_name"),
-  callbackName: maybe(Schema.String).pipe(Schema.fromKey("callback_name")),
+  callbackName: maybeString.pipe(Schema.fromKey("callback_name")),
   callbackType: renamed(openUnion<"bash_script">(), "callback_type"),
-  stdout: maybe(Schema.String),
-  stderr: maybe(Schema.String),
-  exitCode: maybe(Schema.Finite).pipe(Schema.fromKey("exit_code")),
-  subagentId: maybe(Schema.String).pipe(Schema.fromKey("subagent_id")),
-  subagentResult: maybe(Schema.String).pipe(Schema.fromKey("subagent_result")),
+  stdout: maybeString,
+  stderr: maybeString,
+  exitCode: maybeNumber.pipe(Schema.fromKey("exit_code")),
+  subagentId: maybeString.pipe(Schema.fromKey("subagent_id")),
+  subagentResult: maybeString.pipe(Schema.fromKey("subagent_result")),
   success: Schema.Boolean,
-  error: maybe(Schema.String)
+  error: maybeString
 }).annotations({ identifier: "CallbackResultData" })
 
 /**
@@ -189,17 +189,17 @@ export const BackendMessage = Schema.Struct({
   sessionId: SessionId,
   role: openUnion<"user" | "assistant" | "tool">(),
   userInput: Schema.String,
-  assistantResponse: maybe(Schema.String),
+  assistantResponse: maybeString,
   toolCalls: maybe(Schema.Array(ToolCallData)),
   callbackResults: maybe(Schema.Array(CallbackResultData)),
-  reasoning: maybe(Schema.String),
-  reasoningDuration: maybe(Schema.Finite),
-  inputTokens: maybe(Schema.Finite),
-  outputTokens: maybe(Schema.Finite),
-  cacheCreationTokens: maybe(Schema.Finite),
-  cacheReadTokens: maybe(Schema.Finite),
-  cost: maybe(Schema.Finite),
-  model: maybe(Schema.String)
+  reasoning: maybeString,
+  reasoningDuration: maybeNumber,
+  inputTokens: maybeNumber,
+  outputTokens: maybeNumber,
+  cacheCreationTokens: maybeNumber,
+  cacheReadTokens: maybeNumber,
+  cost: maybeNumber,
+  model: maybeString
 }).annotations({ identifier: "BackendMessage" })
 
 /**

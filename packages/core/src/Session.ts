@@ -7,7 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { SessionId } from "./BackendMessage.ts"
-import { maybe, openUnion } from "./internal/fields.ts"
+import { maybe, maybeNumber, maybeString, openUnion } from "./internal/fields.ts"
 
 const isUtc = (input: unknown): input is DateTime.Utc => DateTime.isDateTime(input) && DateTime.isUtc(input)
 
@@ -69,22 +69,22 @@ export const Session = Schema.Struct({
   title: Schema.String,
   createdAt: Time,
   sessionType: maybe(openUnion<"main">()),
-  subagentType: maybe(Schema.String),
+  subagentType: maybeString,
   parentSessionId: maybe(SessionId),
-  parentToolCallId: maybe(Schema.String),
+  parentToolCallId: maybeString,
   browserMode: maybe(openUnion<BrowserMode>()),
-  cdpUrl: maybe(Schema.String),
-  modelId: maybe(Schema.String),
-  provider: maybe(Schema.String),
+  cdpUrl: maybeString,
+  modelId: maybeString,
+  provider: maybeString,
   callbacks: maybe(Schema.Array(Schema.Unknown)),
-  workingDirectory: maybe(Schema.String),
-  userMessageCount: maybe(Schema.Finite),
-  assistantMessageCount: maybe(Schema.Finite),
-  toolCallCount: maybe(Schema.Finite),
-  promptTokens: maybe(Schema.Finite),
-  completionTokens: maybe(Schema.Finite),
-  cost: maybe(Schema.Finite),
-  firstUserMessage: maybe(Schema.String)
+  workingDirectory: maybeString,
+  userMessageCount: maybeNumber,
+  assistantMessageCount: maybeNumber,
+  toolCallCount: maybeNumber,
+  promptTokens: maybeNumber,
+  completionTokens: maybeNumber,
+  cost: maybeNumber,
+  firstUserMessage: maybeString
 }).annotations({ identifier: "Session" })
 
 /**
@@ -157,8 +157,8 @@ export const SessionExport = Schema.Struct({
       Schema.Struct({
         id: Schema.String,
         role: Schema.String,
-        content: maybe(Schema.String),
-        finishReason: maybe(Schema.String),
+        content: maybeString,
+        finishReason: maybeString,
         toolCalls: maybe(Schema.Array(Schema.Struct({ id: Schema.String })))
       })
     ),

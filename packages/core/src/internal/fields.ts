@@ -7,6 +7,10 @@ export const openUnion = <Known extends string>(): Schema.Schema<Known | (string
 /** Left out, `undefined` and `null` all mean that the server said nothing. */
 export const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
 
+/** Made once for all fields: it takes time when the module is loaded. */
+export const maybeString = maybe(Schema.String)
+export const maybeNumber = maybe(Schema.Finite)
+
 /** May be left out, and has a value all the same. */
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { default: () => value })
