@@ -37,7 +37,8 @@ export default defineConfig({
     // files of one project only, hence one project.
     isolate: false,
     // Vitest would leave one core idle for itself, and on two cores run everything in turn.
-    minWorkers: 1,
-    maxWorkers: 2
+    maxWorkers: 2,
+    // With a lower minimum it ends idle workers, and at times one that was just given a file: then the run has no result.
+    minWorkers: 2
   }
 })

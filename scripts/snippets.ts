@@ -4,9 +4,10 @@
 // in for the documented one.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { bundle } from "./bundle.ts"
-import { run } from "./tarballs.ts"
+import { editions, root, run } from "./tarballs.ts"
 
 export interface Snippet {
   readonly file: string
@@ -105,7 +106,7 @@ const written = async <A>(root: string, snippets: ReadonlyArray<Snippet>, use: (
  * snippet of the other edition that holds here, too.
  */
 export const check = (root: string, snippets: ReadonlyArray<Snippet>, edition: 3 | 4 = 3) =>
-  written(root, snippets, async (folder): Promise<ReadonlyArray<string>> => {
+  written(root, snippets, async (folder): Promise<Array<string>> => {
     const paths = snippets.map((_, index) => join(folder, `snippet-${index}.ts`))
     const config = ts.parseJsonConfigFileContent({ extends: "./tsconfig.check.json", files: paths }, ts.sys, root)
     const program = ts.createProgram(paths, { ...config.options, noUnusedLocals: false })
@@ -157,4 +158,15 @@ export const runAll = (root: string, snippets: ReadonlyArray<Snippet>, serverUrl
     if (existsSync(problems)) return JSON.parse(readFileSync(problems, "utf8"))
     return [`A snippet ended the process that runs them all:\n${output.slice(-2000)}`]
   })
+}
+
+// npm run check:snippets: compiles them with Effect 3, and with Effect 4 where that edition is installed.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const isInstalled = existsSync(join(editions["effect-4"], "node_modules"))
+  if (!isInstalled)
+    console.error("The Effect 4 edition is not installed (npm run test:effect-4): no snippet is compiled with it")
+  const problems = await check(root, collect(root), 3)
+  if (isInstalled) problems.push(...(await check(editions["effect-4"], collect(root, editions["effect-4"]), 4)))
+  for (const problem of problems) console.error(problem)
+  process.exitCode = problems.length > 0 || (!isInstalled && process.env.CI !== undefined) ? 1 : 0
 }

@@ -1,14 +1,11 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { MixServer } from "@mix-effect/testing"
 import { Effect } from "effect"
-import { check, collect, isFor, runAll, type Snippet } from "../snippets.ts"
-import { editions } from "../tarballs.ts"
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
+import { check, collect, isFor, type Snippet } from "../snippets.ts"
+import { root } from "../tarballs.ts"
+import { allRun, runOnServer } from "./allRun.ts"
 
 const snippet = (line: number, code: string): Snippet => ({
   file: "README.md",
@@ -17,46 +14,6 @@ const snippet = (line: number, code: string): Snippet => ({
   run: true,
   edition: undefined
 })
-
-/** Runs snippets against a served Mix server, and answers with what failed and with what the server was asked. */
-const runOnServer = (snippets: ReadonlyArray<Snippet>, workspace = root) =>
-  Effect.gen(function* () {
-    const server = yield* MixServer.serve({ seed: { sessions: 3, messages: 120 } })
-    const sessions = snippets.flatMap(({ code }) => [...code.matchAll(/SessionId\.make\("([^"]+)"\)/g)])
-    yield* Effect.forEach(sessions, ([, id = ""]) => server.createSession({ id }))
-    const problems = yield* Effect.promise(() => runAll(workspace, snippets, server.url))
-    const targets = (yield* server.requests).map(({ method, target }) => `${method} ${target}`)
-    return { problems, targets }
-  })
-
-/** What holds for both major versions of Effect, with that of a workspace. */
-const allHold = (edition: 3 | 4, workspace: string) => {
-  // Where the workspace of the edition is missing, vitest runs this function all the same.
-  const collected = () => collect(root, workspace)
-
-  it("all compile; one that does not, or that the other Effect need not have for itself, is told by its file and line", async () => {
-    const wrong = { ...snippet(7, "export {}\nconst n: number = 'one'\n"), file: "wrong.md" }
-    const other = edition === 3 ? (4 as const) : (3 as const)
-    const needless = { ...snippet(1, "export {}\n"), file: "needless.md", edition: other }
-    const problems = await check(workspace, [...collected(), wrong, needless, { ...wrong, edition: other }], edition)
-    assert.deepStrictEqual(problems, [
-      "wrong.md:8: Type 'string' is not assignable to type 'number'.",
-      `needless.md:1: holds for Effect ${edition}, too: one block is enough`
-    ])
-  })
-
-  it.scopedLive("all run, but for those marked `no-run`", () =>
-    Effect.gen(function* () {
-      const own = collected().filter((snippet) => snippet.run && isFor(edition)(snippet))
-      const { problems, targets } = yield* runOnServer(own, workspace)
-      assert.deepStrictEqual(problems, [])
-      assert.include(targets.join("\n"), "GET /api/messages/history")
-      // A session is made, and asked by the route of the server of Sept 25, 2025.
-      assert.include(targets.join("\n"), "POST /api/sessions")
-      assert.include(targets.join("\n"), "POST /stream/")
-    })
-  )
-}
 
 describe("Snippets", () => {
   it("are found in the documents and the doc comments", () => {
@@ -67,13 +24,17 @@ describe("Snippets", () => {
     assert.isAbove(count("packages/"), 10)
   })
 
-  allHold(3, root)
-})
+  it("that do not compile, or that the other Effect need not have for itself, are told by file and line", async () => {
+    const wrong = { ...snippet(7, "export {}\nconst n: number = 'one'\n"), file: "wrong.md" }
+    const needless: Snippet = { ...snippet(1, "export {}\n"), file: "needless.md", edition: 4 }
+    const problems = await check(root, [snippet(1, "export {}\n"), wrong, needless, { ...wrong, edition: 4 }])
+    assert.deepStrictEqual(problems, [
+      "wrong.md:8: Type 'string' is not assignable to type 'number'.",
+      "needless.md:1: holds for Effect 3, too: one block is enough"
+    ])
+  })
 
-// Without the edition they are skipped, which shows; where `CI` is set they fail.
-const isInstalled = existsSync(join(editions["effect-4"], "node_modules"))
-describe.skipIf(!isInstalled && !process.env.CI)("Snippets with Effect 4 (see editions/effect-4/README.md)", () => {
-  allHold(4, editions["effect-4"])
+  allRun(3, root)
 })
 
 describe("A snippet", () => {

@@ -1,0 +1,5 @@
+import { describe } from "@effect/vitest"
+import { editions } from "../../tarballs.ts"
+import { allRun } from "../allRun.ts"
+
+describe("Snippets with Effect 4", () => allRun(4, editions["effect-4"]))
