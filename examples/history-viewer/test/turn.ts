@@ -234,6 +234,27 @@ export const tests = (it: It): void => {
     })
   )
 
+  it.scoped("a message that is refused comes back to its box, also where events of another turn came before that", () =>
+    Effect.gen(function* () {
+      const shown = yield* Deferred.make<void>()
+      const refusal = MixServer.Fault.Respond({ status: 404, headers: { "Access-Control-Allow-Origin": "*" } })
+      const faults: MixServer.Options["faults"] = ({ method }) =>
+        method === "POST" ? Effect.as(Deferred.await(shown), refusal) : Effect.succeed(undefined)
+      const { id, page, server } = yield* opened(() => [], { faults }, { expected: /404/ })
+      yield* steps(async () => {
+        await ask(page, "Is it lost?")
+        await page.locator("[data-state='Sending']").waitFor()
+      })
+      yield* server.emit("content", { type: "content", content: "Late" }, id)
+      yield* steps(() => page.locator("[data-state='Working']").waitFor())
+      yield* Deferred.succeed(shown, undefined)
+      yield* steps(async () => {
+        await page.locator("[data-state='Failed'] #send-status", { hasText: "not found (404" }).waitFor()
+        assert.strictEqual(await page.getByLabel("Message to session").inputValue(), "Is it lost?")
+      })
+    })
+  )
+
   it.scoped("a session is made and written to, also of a server that knows no browser mode", () =>
     Effect.gen(function* () {
       const server = yield* MixServer.serve({ generation: "2025-10-10", seed: { messages: 3, sessions: 1 } })

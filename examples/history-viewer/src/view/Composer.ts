@@ -14,8 +14,10 @@ export const describe: (sending: Sending) => string = Sending.$match({
 
 const isBusy = (sending: Sending | undefined) => sending?._tag === "Sending" || sending?._tag === "Working"
 
+const isRefused = (sending: Sending | undefined) => sending?._tag === "Failed" && !sending.isTaken
+
 const isTaken = (sending: Sending | undefined) =>
-  sending !== undefined && sending._tag !== "Sending" && (sending._tag !== "Failed" || sending.isTaken)
+  sending !== undefined && sending._tag !== "Sending" && !isRefused(sending)
 
 export const make = (onSend: (id: SessionId, text: string) => void) => {
   const form = byId("composer", HTMLFormElement)
@@ -26,13 +28,17 @@ export const make = (onSend: (id: SessionId, text: string) => void) => {
   let session: SessionId | undefined
   let sending: Sending | undefined
   let isListed = false
+  /** What was written last. */
+  let sent = ""
   /** What was written to other sessions and not sent yet. */
   const drafts = new Map<SessionId, string>()
 
   form.addEventListener("submit", (event) => {
     event.preventDefault()
     const written = text.value.trim()
-    if (session !== undefined && written !== "" && isListed && !isBusy(sending)) onSend(session, written)
+    if (session === undefined || written === "" || !isListed || isBusy(sending)) return
+    sent = written
+    onSend(session, written)
   })
   text.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return
@@ -47,10 +53,13 @@ export const make = (onSend: (id: SessionId, text: string) => void) => {
       text.value = (opened === undefined ? undefined : drafts.get(opened)) ?? ""
       session = opened
       sending = undefined
+      sent = ""
     }
     const next = opened === undefined ? undefined : model.sending.get(opened)
     // The text stays until the server has it: nobody wants to type it again.
     if (sending?._tag === "Sending" && isTaken(next)) text.value = ""
+    // It seemed to have it, by an event that came late of the turn before.
+    if (sending?._tag === "Working" && isRefused(next) && text.value === "") text.value = sent
     sending = next
     isListed = model.opened?.rows !== undefined
     setText(label, opened === undefined ? "Open a session to write to it" : `Message to session ${shortId(opened)}`)
