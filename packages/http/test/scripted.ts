@@ -196,11 +196,24 @@ export const send = (server: Scripted, options?: MixConfig.Options) =>
 /** The shortest delays that a policy may choose. */
 export const noJitter = Effect.withRandom(Random.fixed([0]))
 
-/** Runs a program and lets as much time pass as it wants, up to a day. */
+/**
+ * Runs a program and lets as much time pass as it wants, up to a day. The clock wakes what sleeps one by one, with real timers
+ * in between: nothing is woken after the end.
+ */
 export const passing = <A, E, R>(program: Effect.Effect<A, E, R>, time: number = 24 * 3600 * 1000) =>
   Effect.gen(function* () {
-    const fiber = yield* Effect.fork(program)
-    yield* TestClock.adjust(time)
+    let isOver = false
+    const end = Effect.sync(() => {
+      isOver = true
+    })
+    const fiber = yield* Effect.fork(Effect.ensuring(program, end))
+    let passed = 0
+    for (const next of [0, 1000, 60_000, time]) {
+      for (let turn = 0; turn < 100 && !isOver; turn++) yield* Effect.yieldNow()
+      if (isOver) break
+      yield* TestClock.adjust(Math.min(next, time) - passed)
+      passed = Math.min(next, time)
+    }
     return yield* Fiber.join(fiber)
   })
 
