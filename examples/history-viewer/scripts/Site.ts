@@ -14,7 +14,7 @@ export const serve = Effect.gen(function* () {
     Effect.promise(() => mkdtemp(join(tmpdir(), "history-viewer-"))),
     (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
   )
-  const options = { ...config.build, outDir, emptyOutDir: true }
+  const options = { ...config.build, outDir, emptyOutDir: true, reportCompressedSize: false }
   yield* Effect.promise(() => build({ ...quiet, build: options }))
   const server = yield* Effect.acquireRelease(
     Effect.promise(() => preview({ ...quiet, build: options, preview: { host: "127.0.0.1", port: 0 } })),
