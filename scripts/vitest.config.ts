@@ -1,4 +1,4 @@
-// Checks that need builds, or packages from a registry: `npm run check:packed`, `npm run check:runtimes`.
+// Tests that need builds, packages from a registry or both editions: `npm run check:packed`, `check:runtimes`, `test:editions`.
 import { defineConfig } from "vitest/config"
 
 const conditions = ["@mix-effect/source"]
@@ -8,7 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     root: import.meta.dirname,
-    include: ["*.check.ts"],
+    include: ["*.check.ts", "test/both/*.test.ts"],
     reporters: ["verbose"],
     sequence: { concurrent: true },
     maxConcurrency: 2,
