@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export type * from "./Answer.ts"
+export * as AsyncContext from "./AsyncContext.ts"
 export * from "./BackendMessage.ts"
 export type * from "./History.ts"
 export { HistoryCursor } from "./HistoryCursor.ts"

@@ -19,8 +19,9 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { Agent, type Dispatcher, ProxyAgent } from "undici"
+import { Agent, type Dispatcher } from "undici"
 import * as Proxy from "./internal/proxy.ts"
+import * as Tunnels from "./internal/tunnels.ts"
 import * as UndiciEngine from "./internal/undiciEngine.ts"
 
 /**
@@ -48,9 +49,7 @@ const ownDispatcher = (
   Effect.suspend(() => {
     // A connection that never stands is the one thing that only the engine can time.
     const dispatcher: unknown =
-      proxy?.tunnel === true
-        ? new ProxyAgent({ uri: proxy.origin, ...(proxy.authorization && { token: proxy.authorization }) })
-        : new Agent({ connect: { timeout: 10_000 } })
+      proxy?.tunnel === true ? Tunnels.make(proxy) : new Agent({ connect: { timeout: 10_000 } })
     // Bun replaces undici by an imitation that cannot dispatch.
     return isDispatcher(dispatcher)
       ? Effect.acquireRelease(Effect.succeed(dispatcher), () => Effect.promise(() => dispatcher.destroy()))

@@ -11,10 +11,12 @@ import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { draws } from "../../core/test/draws.ts"
 import { MixNode } from "../src/index.ts"
 
 interface Proxy {
@@ -382,6 +384,55 @@ describe("a proxy that cannot be used", () => {
       })
     )
   }
+
+  it.scopedLive("166 answers no request for a tunnel to its end: it is asked once for each attempt, and named", () =>
+    Effect.gen(function* () {
+      const answer = "HTTP/1.1 200 Connection established\r\n\r\n"
+      const drawn = FastCheck.sample(
+        FastCheck.record({
+          said: FastCheck.oneof(
+            FastCheck.nat(answer.length - 1).map((length) => answer.slice(0, length)),
+            FastCheck.constantFrom("", "HTTP/1.1 100 Continue\r\n\r\n", "SSH-2.0-OpenSSH\r\n", "\0", "\r\n")
+          ),
+          end: FastCheck.constantFrom("end" as const, "destroy" as const, "resetAndDestroy" as const)
+        }),
+        draws(20, 500)
+      )
+      let fault = drawn[0]
+      let connections = 0
+      const HTTP_PROXY = yield* Effect.acquireRelease(
+        Effect.async<Net.Server>((resume) => {
+          const server = Net.createServer((socket) => {
+            connections++
+            // Whatever is done about it, a storm of thousands of connections is over soon.
+            if (connections > 50) server.close()
+            socket.on("error", () => {})
+            socket.once("data", () => {
+              if (fault?.end === "end") socket.end(fault.said)
+              else socket.write(fault?.said ?? "", () => setImmediate(() => socket[fault?.end ?? "destroy"]()))
+            })
+          })
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      ).pipe(Effect.map((server) => `http://canary:secret-2c@127.0.0.1:${(server.address() as Net.AddressInfo).port}`))
+      const send = (messages: Service) =>
+        messages.send({ id: SessionId.make("s1"), text: "Hello" }).pipe(RetryPolicy.withRetryPolicy(RetryPolicy.none))
+      for (fault of drawn) {
+        connections = 0
+        const error = yield* Effect.flip(
+          withClient({ HTTP_PROXY }, { serverUrl: "https://mix.invalid", sendTimeout: "5 seconds" }, send)
+        )
+        const shown = JSON.stringify({ fault, message: error.message })
+        assert.strictEqual(connections, 1, shown)
+        assert.strictEqual(error._tag, "ConnectionError", shown)
+        assert.strictEqual(error._tag === "ConnectionError" && error.phase, "connect", shown)
+        assert.strictEqual("outcome" in error && error.outcome, "notSent", shown)
+        assert.include(error.message, `the proxy ${new URL(HTTP_PROXY).host} (HTTP_PROXY)`, shown)
+        assert.notInclude(error.message, "secret", shown)
+      }
+    })
+  )
 
   const once = (messages: Service) => RetryPolicy.withRetryPolicy(get(messages), RetryPolicy.none)
 

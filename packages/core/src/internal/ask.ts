@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Answer } from "../Answer.ts"
+import * as AsyncContext from "../AsyncContext.ts"
 import type { BackendMessage, SessionId } from "../BackendMessage.ts"
 import {
   AgentFailed,
@@ -173,17 +174,20 @@ export const make = (backend: Backend, connections: Connections) => {
       const wake = () => {
         for (const check of waiting) check()
       }
+      /** Whoever wakes it, the ask goes on in the async context of its caller, which `onPermission` is run in. */
       const until = (condition: () => boolean) =>
-        Effect.async<void>((resume) => {
-          const check = () => {
-            if (!condition()) return
-            waiting.delete(check)
-            resume(Effect.void)
-          }
-          waiting.add(check)
-          check()
-          return Effect.sync(() => waiting.delete(check))
-        })
+        AsyncContext.keep(
+          Effect.async<void>((resume) => {
+            const check = () => {
+              if (!condition()) return
+              waiting.delete(check)
+              resume(Effect.void)
+            }
+            waiting.add(check)
+            check()
+            return Effect.sync(() => waiting.delete(check))
+          })
+        )
 
       /** Requests for a permission that are still to be decided: no more than a thousand. */
       const requests: Array<PermissionRequested> = []
@@ -496,28 +500,32 @@ export const make = (backend: Backend, connections: Connections) => {
       options: AskOptions,
       tell: Listener["onEvent"]
     ): Effect.Effect<Answer, AskError> =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          const session = sessions.get(request.id) ?? { asks: [], wasCancelled: false }
-          const ask = { begin: () => {} }
-          session.asks.push(ask)
-          sessions.set(request.id, session)
-          return { ask, session }
-        }),
-        ({ ask, session }) =>
-          Effect.zipRight(
-            Effect.async<void>((resume) => {
-              ask.begin = () => resume(Effect.void)
-              if (session.asks[0] === ask) ask.begin()
-            }),
-            Effect.scoped(turn(request, options, tell, session))
-          ),
-        ({ ask, session }) =>
+      AsyncContext.keep(
+        Effect.acquireUseRelease(
           Effect.sync(() => {
-            session.asks.splice(session.asks.indexOf(ask), 1)
-            if (session.asks.length === 0) sessions.delete(request.id)
-            session.asks[0]?.begin()
-          })
+            const session = sessions.get(request.id) ?? { asks: [], wasCancelled: false }
+            const ask = { begin: () => {} }
+            session.asks.push(ask)
+            sessions.set(request.id, session)
+            return { ask, session }
+          }),
+          ({ ask, session }) =>
+            Effect.zipRight(
+              AsyncContext.keep(
+                Effect.async<void>((resume) => {
+                  ask.begin = () => resume(Effect.void)
+                  if (session.asks[0] === ask) ask.begin()
+                })
+              ),
+              Effect.scoped(turn(request, options, tell, session))
+            ),
+          ({ ask, session }) =>
+            Effect.sync(() => {
+              session.asks.splice(session.asks.indexOf(ask), 1)
+              if (session.asks.length === 0) sessions.delete(request.id)
+              session.asks[0]?.begin()
+            })
+        )
       ),
     /** Cancels the run of a session, so that the ask that waits for it can say so, however soon the run ends. */
     cancel: (options: { readonly id: SessionId }): Effect.Effect<void, CancelSessionError> =>

@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as AsyncContext from "../AsyncContext.ts"
 import type { SessionId } from "../BackendMessage.ts"
 import type { GetSessionError, SessionEventsError } from "../MixError.ts"
 import type { SessionEvent } from "../SessionEvent.ts"
@@ -129,7 +130,7 @@ export const make = (source: Source) => {
       connection.listeners.delete(listener)
       if (connection.listeners.size > 0) return Effect.void
       if (connections.get(id) === connection) connections.delete(id)
-      return Scope.close(connection.scope, Exit.void)
+      return AsyncContext.keep(Scope.close(connection.scope, Exit.void))
     })
 
   return {

@@ -3,6 +3,7 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as AsyncContext from "../AsyncContext.ts"
 import type { SessionEvent } from "../SessionEvent.ts"
 
 const maxEvents = 1024
@@ -64,6 +65,6 @@ export const make = <A = never, E = never>(): Reader<A, E> => {
       last = effect
       wake()
     },
-    stream: Stream.repeatEffectChunkOption(pull)
+    stream: Stream.repeatEffectChunkOption(AsyncContext.keep(pull))
   }
 }

@@ -2,6 +2,7 @@
  * Time limits, by signals and timers. Nothing here waits for work that was given up, so a limit holds where nothing can be
  * interrupted as well: in finalizers and uninterruptible regions. There `Effect.timeout` and `Effect.race` wait for the loser.
  */
+import { AsyncContext } from "@mix-effect/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
@@ -9,7 +10,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as AsyncContext from "./asyncContext.ts"
 
 /**
  * The clock that Effect uses if a program sets none. Its time is that of `setTimeout`, and a timer takes 5 µs less than the fiber

@@ -6,26 +6,33 @@ import type { Agent, Dispatcher } from "undici"
 import { Body } from "./body.ts"
 import * as ContentEncoding from "./contentEncoding.ts"
 import type { Proxy } from "./proxy.ts"
+import { TunnelError } from "./tunnels.ts"
 import { version } from "./version.ts"
 
 const name = ({ address, variable }: Proxy) => `the proxy ${address} (${variable})`
 
-const refused = (proxy: Proxy, status: string) =>
+const refused = (proxy: Proxy, status: number) =>
   new Engine.EngineError({
     code: "UND_ERR_PRX_RESPONSE",
-    hint: `${name(proxy)} answered ${status}${status === "407" ? ": its url needs other credentials" : ""}`
+    hint: `${name(proxy)} answered ${status}${status === 407 ? ": its url needs other credentials" : ""}`
   })
 
-/** Failures of a connection to the proxy, and not of one to the server through it. */
-const unreached = /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT$|UND_ERR_PRX_TLS$)/
+const troubleWith = (code: string) => {
+  if (code === "UND_ERR_SOCKET" || code === "ECONNRESET") return "closed the connection"
+  return code.startsWith("HPE_") ? "does not speak HTTP" : "cannot be reached"
+}
 
-/** What goes wrong before a connection stands. undici has no code for a proxy that refuses a tunnel. */
+/** The layer's scope is closed, or the request is not wanted any more: the proxy has no part in these. */
+const ownDoing = /^(UND_ERR_(DESTROYED|CLOSED|INVALID_ARG)|UNKNOWN)$/
+
+/** What goes wrong before a connection to the server stands. Where the proxy forwards, the only connection is to the proxy. */
 const proxyFailure = (error: unknown, proxy: Proxy): Engine.EngineError => {
-  const refusal = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message) : null
-  if (refusal !== null) return refused(proxy, refusal[1] as string)
+  const isTunnelError = error instanceof TunnelError
+  if (isTunnelError && error.status !== undefined) return refused(proxy, error.status)
   const failure = Engine.failure(error)
-  const { code } = failure
-  return unreached.test(code) ? new Engine.EngineError({ code, hint: `${name(proxy)} cannot be reached` }) : failure
+  const { code, syscall } = failure
+  if (ownDoing.test(code) || (proxy.tunnel && !isTunnelError)) return failure
+  return new Engine.EngineError({ code, syscall, hint: `${name(proxy)} ${troubleWith(code)}` })
 }
 
 /** Of a proxy that forwards, these may be its own; nothing in HTTP tells. */
@@ -110,7 +117,7 @@ export const make = (dispatcher: Dispatcher, proxy?: Proxy, connectionOf?: () =>
               if (status < 200) return
               if (forwarder !== undefined && status === 407) {
                 progress.phase = "connect" // The proxy says that it forwarded nothing.
-                resume(Effect.fail(refused(forwarder, "407")))
+                resume(Effect.fail(refused(forwarder, 407)))
                 return started.abort(abandoned)
               }
               progress.phase = "body"

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as AsyncContext from "../../AsyncContext.ts"
 import type { GetHistoryError } from "../../MixError.ts"
 import { Prefetching } from "../../Prefetching.ts"
 import type { Answer, Item, Request } from "./page.ts"
@@ -80,7 +81,7 @@ export const fetchAhead = (getPage: GetPage, ahead: number, scope: Scope.Scope):
     const [first, ...others] = flights
     if (first === undefined) return wanted
     flights = others
-    return Effect.flatMap(Fiber.await(first.fiber), (exit) =>
+    return Effect.flatMap(AsyncContext.keep(Fiber.await(first.fiber)), (exit) =>
       Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.zipRight(drop, wanted)
     )
   }
