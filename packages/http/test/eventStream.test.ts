@@ -4,6 +4,7 @@ import { SessionId, SessionsService } from "@mix-effect/core"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
@@ -113,6 +114,30 @@ describe("a stream of events", () => {
         const error = yield* Effect.flip(Stream.runDrain(events(make)))
         assert.deepInclude(error, { ...expected, operation: "sessionEvents", route: "/stream" })
       }
+    })
+  )
+
+  it.effect("`requestTimeout` holds until its first event, whatever comes before that", () =>
+    Effect.gen(function* () {
+      for (const prelude of ["", ": padding\n\n", "\n\n\n", "retry: 750\n\n", "[", "event: conn", "\ufeff:\r\n\r\n"]) {
+        const { make } = engine(200, "text/event-stream", [[bytes(prelude)]])
+        const fiber = yield* events(make, { requestTimeout: "1 second" }).pipe(
+          Stream.runDrain,
+          Effect.flip,
+          Effect.fork,
+          noDelay
+        )
+        for (let attempt = 0; attempt < 4; attempt++) {
+          yield* settle
+          yield* TestClock.adjust("1 second")
+        }
+        const error = yield* Fiber.join(fiber)
+        assert.deepInclude(error, { _tag: "RequestTimeout", scope: "attempt", attempts: 4 }, JSON.stringify(prelude))
+      }
+      // What comes before it is no obstacle either, and no event is lost to it.
+      const { make } = engine(200, "text/event-stream", [[bytes(": padding\n\nretry: 750\n"), bytes(`\n${connected}`)]])
+      const first = yield* Stream.runHead(events(make, { requestTimeout: "1 second" }))
+      assert.deepStrictEqual(first, Option.some({ _tag: "Connected" as const }))
     })
   )
 })

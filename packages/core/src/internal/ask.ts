@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Answer } from "../Answer.ts"
@@ -129,6 +130,17 @@ const withOutcome = <E extends GetHistoryError>(error: E, outcome: Outcome) =>
 
 /** A server's word for a log line or an error. */
 const quote = (text: string) => `"${printable(text.slice(0, 80))}"`
+
+/**
+ * Runs work where races and time limits do not wait for what they gave up: in a fiber of its own, which can be interrupted wherever
+ * the caller is, in a finalizer too. An interruption of the caller interrupts the work and waits for its end.
+ */
+const interruptibly = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDaemon(Effect.interruptible(work)), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () => Fiber.interrupt(fiber))
+    )
+  ).pipe(Effect.withUnhandledErrorLogLevel(Option.none()))
 
 /** What the asks of one session share. */
 interface Session {
@@ -510,14 +522,16 @@ export const make = (backend: Backend, connections: Connections) => {
             return { ask, session }
           }),
           ({ ask, session }) =>
-            Effect.zipRight(
-              AsyncContext.keep(
-                Effect.async<void>((resume) => {
-                  ask.begin = () => resume(Effect.void)
-                  if (session.asks[0] === ask) ask.begin()
-                })
-              ),
-              Effect.scoped(turn(request, options, tell, session))
+            interruptibly(
+              Effect.zipRight(
+                AsyncContext.keep(
+                  Effect.async<void>((resume) => {
+                    ask.begin = () => resume(Effect.void)
+                    if (session.asks[0] === ask) ask.begin()
+                  })
+                ),
+                Effect.scoped(turn(request, options, tell, session))
+              )
             ),
           ({ ask, session }) =>
             Effect.sync(() => {

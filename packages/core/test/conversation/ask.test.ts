@@ -723,6 +723,35 @@ describe("ask", () => {
     )
   })
 
+  describe("160 where nothing can be interrupted", () => {
+    const regions: Readonly<Record<string, <A, E>(ask: Effect.Effect<A, E>) => Effect.Effect<A, E>>> = {
+      "an uninterruptible region": Effect.uninterruptible,
+      "a finalizer": (ask) =>
+        Effect.gen(function* () {
+          let exit: Effect.Effect<Effect.Effect.Success<typeof ask>, Effect.Effect.Error<typeof ask>> | undefined
+          const keepExit = Effect.map(Effect.exit(ask), (ended) => {
+            exit = ended
+          })
+          yield* Effect.scoped(Effect.acquireRelease(Effect.void, () => keepExit))
+          return yield* exit ?? Effect.dieMessage("the finalizer did not end")
+        })
+    }
+    for (const [region, within] of Object.entries(regions))
+      it.effect(`${region}: the answer comes, and the limit holds`, () =>
+        Effect.gen(function* () {
+          const { model, sessions } = start({ scripts: [withTool(3000), withTool(1_200_000)] })
+          const ask = sessions.ask({ id: model.id, text })
+          const [answer, at] = yield* inTime(within(Effect.zip(ask, Clock.currentTimeMillis)))
+          assert.strictEqual(answer.text, "It is 42.")
+          assert.isBelow(at, 10_000)
+          const slow = Stream.runDrain(sessions.askStream({ id: model.id, text }, { timeout: "1 minute" }))
+          const [error, late] = yield* inTime(within(Effect.zip(Effect.flip(slow), Clock.currentTimeMillis)))
+          assert.deepInclude(error, { _tag: "AnswerTimeout", outcome: "accepted" })
+          assert.isBelow(late - at, 61_000)
+        })
+      )
+  })
+
   it.effect("checks what it is given before anything is sent", () =>
     Effect.gen(function* () {
       const { model, sessions } = start({})

@@ -12,6 +12,26 @@ const parse = (pieces: ReadonlyArray<string>, limit?: number) => {
 const cut = (text: string, ...at: ReadonlyArray<number>) =>
   [0, ...at].map((from, index) => text.slice(from, at[index] ?? text.length))
 
+/** The rules of the WHATWG to the letter, for a text that has come to its end. */
+const reference = (text: string): ReadonlyArray<Sse.Frame> => {
+  const frames: Array<Sse.Frame> = []
+  let event = ""
+  let data = ""
+  for (const line of text
+    .replace(/^\ufeff/, "")
+    .split(/\r\n|\n|\r/)
+    .slice(0, -1)) {
+    const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
+    if (line === "") {
+      if (data !== "") frames.push({ event: event || "message", data: data.slice(0, -1) })
+      event = ""
+      data = ""
+    } else if (field === "event") event = value
+    else if (field === "data") data += `${value}\n`
+  }
+  return frames
+}
+
 describe("sse", () => {
   it("reads what servers sent", () => {
     assert.deepStrictEqual(parse([streams[1]?.text ?? ""]), [
@@ -89,6 +109,59 @@ describe("sse", () => {
         }
       ),
       { numRuns: draws(200, 10_000) }
+    )
+  })
+
+  it("reads any bytes as the rules say, in any pieces", () => {
+    const word = FastCheck.constantFrom(
+      ...[
+        "\r",
+        "\n",
+        "\r\n",
+        "\n\n",
+        ":",
+        " ",
+        "data",
+        "data:",
+        "data: ",
+        " data:",
+        "Data:",
+        "event",
+        "event: ",
+        ": comment"
+      ],
+      ...[
+        "id: 7",
+        "id: \0",
+        "retry: 750",
+        "retry: x",
+        "\ufeff",
+        "\0",
+        "\u00e9",
+        "\u{1f600}",
+        "\u2028",
+        "x",
+        "data: a\n\n",
+        "data: b\r\n\r\n"
+      ]
+    )
+    const cuts = FastCheck.array(FastCheck.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 })
+    const encoder = new TextEncoder()
+    FastCheck.assert(
+      FastCheck.property(FastCheck.array(word, { maxLength: 40 }), cuts, (words, sizes) => {
+        const text = words.join("")
+        const bytes = encoder.encode(text)
+        // A decoder drops the mark at the beginning, so it is left to the parser here.
+        const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+        const pieces: Array<string> = []
+        for (let at = 0, turn = 0; at < bytes.length; turn++) {
+          const size = sizes[turn % sizes.length] as number
+          pieces.push(decoder.decode(bytes.subarray(at, at + size), { stream: true }))
+          at += size
+        }
+        assert.deepStrictEqual(parse(pieces), reference(text))
+      }),
+      { numRuns: draws(500, 100_000) }
     )
   })
 

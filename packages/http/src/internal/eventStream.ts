@@ -7,30 +7,37 @@ import type { EngineError, Reply } from "../Engine.ts"
 /** Without a byte for so long the connection is dead: a server sends a heartbeat every 45 seconds. */
 const maxSilence = "100 seconds"
 
+/** How an event begins. Comments and blank lines, which proxies send to keep a connection open, are none. */
+const eventLine = /^(?:data|event)(?::.*)?[\r\n]/m
+
+/** More text than this without an event goes to the reader, which knows how long an event may be. In characters. */
+const maxPrelude = 65_536
+
 export interface Opened {
   /**
    * The text as it comes, until the body ends, breaks off or falls silent: of an event stream each is a drop, and no failure.
    */
   readonly text: Stream.Stream<string>
-  /** Why the body broke off before there was any text. */
+  /** Why the body broke off before there was an event. */
   readonly broken: EngineError | undefined
 }
 
 /**
- * Reads a body without waiting for whoever takes its text, and waits for the first of it, which a server sends at once. The body
+ * Reads a body without waiting for whoever takes its text, and waits for its first event, which a server sends at once. The body
  * is over when the signal of its request is aborted.
  */
 export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let waiting: string | undefined
+    let begun = false
     let ended = false
     let broken: EngineError | undefined
     let wake = () => {}
-    /** Waits until there is text, or no more. A `Mailbox` would be 2 kB of a page. */
+    /** Waits until there is text and an event has come, or until there is no more. A `Mailbox` would be 2 kB of a page. */
     const ready = Effect.async<void>((resume) => {
       wake = () => {
-        if (waiting === undefined && !ended) return
+        if ((waiting === undefined || !begun) && !ended) return
         wake = () => {}
         resume(Effect.void)
       }
@@ -43,6 +50,7 @@ export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
     })
     const read = chunks((chunk) => {
       waiting = (waiting ?? "") + decoder.decode(chunk, { stream: true })
+      begun ||= waiting.length > maxPrelude || eventLine.test(waiting)
       wake()
     }).pipe(
       Effect.match({
@@ -62,7 +70,7 @@ export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
     return Effect.zipRight(Effect.forkDaemon(read), ready).pipe(
       Effect.map(() => ({
         text: Stream.repeatEffectOption(next),
-        broken: waiting === undefined ? broken : undefined
+        broken: begun ? undefined : broken
       }))
     )
   })

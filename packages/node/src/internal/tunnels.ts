@@ -1,5 +1,5 @@
 /** Tunnels through a proxy to servers of https, one for each connection. */
-import { Pool, ProxyAgent } from "undici"
+import { Agent, ProxyAgent } from "undici"
 import type { Proxy } from "./proxy.ts"
 
 /** The proxy opened no tunnel: what it answered, or why it did not. What fails inside a tunnel is none of these. */
@@ -23,10 +23,10 @@ export const make = ({ authorization, origin }: Proxy): ProxyAgent =>
   new ProxyAgent({
     uri: origin,
     ...(authorization !== undefined && { token: authorization }),
-    clientFactory: (origin, options) => {
-      const pool = new Pool(origin, { ...options, headersTimeout: answerLimit })
-      const connect = pool.connect.bind(pool)
-      return Object.assign(pool, {
+    clientFactory: (_, options) => {
+      const agent = new Agent({ ...options, headersTimeout: answerLimit })
+      const connect = agent.connect.bind(agent)
+      return Object.assign(agent, {
         connect: async (options: Parameters<typeof connect>[0]) => {
           const answer = await connect(options).catch((cause: unknown) => {
             throw new TunnelError(undefined, cause)
