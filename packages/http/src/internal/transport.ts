@@ -27,6 +27,13 @@ const closed = /^UND_ERR_(DESTROYED|CLOSED)$/
 /** What fails once fails always: a client that is closed, or one that cannot make such requests. */
 const forGood = /^UND_ERR_(DESTROYED|CLOSED|INVALID_ARG)$/
 
+const certificateHint = (code: string): string => {
+  if (/NAME_(INVALID|MISMATCH)/.test(code)) return ": it is for another host; is the server url right?"
+  if (/^CERT_(HAS_EXPIRED|NOT_YET)/.test(code))
+    return ": it has expired or is not valid yet; is the clock of this machine right?"
+  return "; see NODE_EXTRA_CA_CERTS for a private authority"
+}
+
 const hintOf = (code: string, phase: ConnectionError["phase"]): string | undefined => {
   if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") return "what answers there does not speak HTTP"
   if (code.startsWith("UND_ERR_PRX_")) return "the proxy refused; see HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
@@ -43,7 +50,7 @@ const hintOf = (code: string, phase: ConnectionError["phase"]): string | undefin
   if (code === "ECONNREFUSED") return "nothing listens there; is the Mix backend running, and is the server url right?"
   if (code === "ENOTFOUND") return "no such host; is the server url right?"
   if (code.startsWith("EAI_")) return "the name server does not answer"
-  if (certificate.test(code)) return "its certificate is not trusted; see NODE_EXTRA_CA_CERTS for a private authority"
+  if (certificate.test(code)) return `its certificate is not trusted${certificateHint(code)}`
   if (tls.test(code)) return "no TLS could be agreed on; does the server speak https at this port?"
   if (code === "EMFILE" || code === "ENFILE") return "this process has too many files open"
   return undefined
