@@ -457,7 +457,13 @@ export class HistoryStalled extends Schema.TaggedError<HistoryStalled>("@mix-eff
       anchorLost: "every message read last is deleted, and the place with them",
       maxPages: "there is more history than maxPages allows"
     }[this.reason]
-    return line(this, `${what} (after ${this.stats.requests} requests)`, "resume from the error's cursor")
+    const advice = {
+      repeatedPages: undefined,
+      noProgress: "resume from the error's cursor",
+      anchorLost: "start again from the beginning",
+      maxPages: "resume from the error's cursor"
+    }[this.reason]
+    return line(this, `${what} (after ${this.stats.requests} requests)`, advice)
   }
 }
 

@@ -262,6 +262,14 @@ describe("MixError", () => {
         minimal("streamHistory").HistoryStalled,
         "streamHistory: many requests brought no new message; the list grows faster than it is read " +
           "(after 3 requests): resume from the error's cursor"
+      ],
+      [
+        new HistoryStalled({ ...minimal("streamHistory").HistoryStalled, reason: "anchorLost" }),
+        "streamHistory: every message read last is deleted, and the place with them (after 3 requests): start again from the beginning"
+      ],
+      [
+        new HistoryStalled({ ...minimal("streamHistory").HistoryStalled, reason: "repeatedPages" }),
+        "streamHistory: the server answers every offset with the same page (after 3 requests)"
       ]
     ])("%#: is one line for a person", (error, message) => {
       assert.strictEqual(error.message, message)
