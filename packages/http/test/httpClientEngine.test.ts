@@ -3,6 +3,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { assert, describe, it } from "@effect/vitest"
 import { MessagesService } from "@mix-effect/core"
 import * as Context from "effect/Context"
@@ -13,6 +14,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import type { Progress } from "../src/Engine.ts"
 import { MessagesHttp, RetryPolicy } from "../src/index.ts"
 import * as HttpClientEngine from "../src/internal/httpClientEngine.ts"
@@ -206,6 +208,7 @@ describe("over fetch", () => {
         Effect.provide(layerOf(FetchHttpClient.layer, fetch))
       )
       assert.isTrue(Option.isNone(Context.getOption(after, FetchHttpClient.RequestInit)))
+      assert.isTrue(Option.isNone(Context.getOption(after, FetchHttpClient.Fetch)))
     })
   )
 
@@ -218,6 +221,82 @@ describe("over fetch", () => {
       assert.notMatch(error.message, /CORS|browser/)
     })
   )
+
+  /** Gives "ü" in halves, and does not end after them unless it is told to. */
+  const halves = (ends: boolean) => {
+    const body = { pulled: 0, cancelled: false }
+    const stream = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        if (ends && body.pulled === 4) return controller.close()
+        controller.enqueue(Uint8Array.of(body.pulled++ % 2 === 0 ? 0xc3 : 0xbc))
+      },
+      cancel: () => {
+        body.cancelled = true
+      }
+    })
+    return { body, response: new Response(stream, { headers: { "content-type": "application/json" } }) }
+  }
+
+  /** Clients over `fetch`: as it is, with a reply that is made of another's stream, and of one that somebody has looked at. */
+  const clients: Record<string, (client: HttpClient.HttpClient) => HttpClient.HttpClient> = {
+    "its own reply": (client) => client,
+    "a reply that the client made of it": HttpClient.transformResponse(
+      Effect.flatMap((response) =>
+        Effect.map(Stream.toReadableStreamEffect(response.stream), (stream) =>
+          HttpClientResponse.fromWeb(response.request, new Response(stream, response))
+        )
+      )
+    ),
+    "a reply whose status the client read": HttpClient.filterStatusOk
+  }
+
+  describe.each(Object.entries(clients))("reads %s", (_, transform) => {
+    const open = (response: Response, signal: AbortSignal) =>
+      Effect.gen(function* () {
+        const engine = yield* HttpClientEngine.make.pipe(
+          Effect.provide(Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, transform))),
+          Effect.provide(FetchHttpClient.layer),
+          Effect.provide(Layer.succeed(FetchHttpClient.Fetch, () => Promise.resolve(response)))
+        )
+        return yield* engine({ ...request, signal }, { phase: "headers" })
+      })
+
+    it.effect("whole", () =>
+      Effect.gen(function* () {
+        const reply = yield* open(halves(true).response, new AbortController().signal)
+        assert.deepStrictEqual(yield* reply.body(4), { text: "\u00fc\u00fc", byteLength: 4 })
+      })
+    )
+
+    it.effect("no further than it may be long", () =>
+      Effect.gen(function* () {
+        const { body, response } = halves(false)
+        const reply = yield* open(response, new AbortController().signal)
+        const { byteLength } = yield* reply.body(10)
+        assert.isAbove(byteLength, 10)
+        yield* Effect.repeat(Effect.yieldNow(), { until: () => body.cancelled })
+        assert.isBelow(body.pulled, 100)
+      })
+    )
+
+    it.effect("until it is given up, whatever `fetch` makes of the signal", () =>
+      Effect.gen(function* () {
+        let cancelled = false
+        const silent = new ReadableStream<Uint8Array>({
+          cancel: () => {
+            cancelled = true
+          }
+        })
+        const controller = new AbortController()
+        const reply = yield* open(new Response(silent), controller.signal)
+        const reading = yield* Effect.fork(failure(reply.body(10)))
+        yield* Effect.repeatN(Effect.yieldNow(), 10)
+        controller.abort()
+        assert.strictEqual((yield* Fiber.join(reading))._tag, "EngineError")
+        yield* Effect.repeat(Effect.yieldNow(), { until: () => cancelled })
+      })
+    )
+  })
 
   it.effect("a Response without streams, as in React Native, is read by its text, and bounded", () =>
     Effect.gen(function* () {

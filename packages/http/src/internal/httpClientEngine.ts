@@ -3,7 +3,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type { HttpClientResponse } from "@effect/platform/HttpClientResponse"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -20,12 +20,16 @@ import {
   fetchRepeats,
   type Request
 } from "../Engine.ts"
+import { BoundedBody } from "./boundedBody.ts"
 import { until } from "./timeLimit.ts"
 
 const encoder = new TextEncoder()
 
+/** Shared: to make one for each reply takes longer than to use it. */
+const wholeDecoder = new TextDecoder()
+
 /** React Native has no streams: there a body looks empty, and has a text all the same. */
-const bytesOf = (response: HttpClientResponse): Stream.Stream<Uint8Array, EngineError> =>
+const bytesOf = (response: HttpClientResponse.HttpClientResponse): Stream.Stream<Uint8Array, EngineError> =>
   Stream.catchAll(response.stream, (error) =>
     error.reason === "EmptyBody"
       ? Stream.fromEffect(
@@ -34,7 +38,10 @@ const bytesOf = (response: HttpClientResponse): Stream.Stream<Uint8Array, Engine
       : Stream.fail(failure(error))
   )
 
-const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect<Body, EngineError> =>
+const readBody = (
+  response: HttpClientResponse.HttpClientResponse,
+  maxBytes: number
+): Effect.Effect<Body, EngineError> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let text = ""
@@ -57,6 +64,24 @@ const readBody = (response: HttpClientResponse, maxBytes: number): Effect.Effect
     return Effect.scoped(Effect.flatMap(Stream.toPull(bytesOf(response)), readChunks))
   })
 
+/** Reads all bytes of a reply, if it is the one that `fetch` gave; else its stream, which takes longer. */
+const readBounded = (
+  response: HttpClientResponse.HttpClientResponse,
+  bounded: BoundedBody,
+  maxBytes: number
+): Effect.Effect<Body, EngineError> =>
+  Effect.suspend(() => {
+    if (!bounded.isOf(response)) return readBody(response, maxBytes)
+    bounded.maxBytes = maxBytes
+    return response.arrayBuffer.pipe(
+      Effect.mapBoth({
+        onFailure: failure,
+        onSuccess: (bytes): Body => ({ text: wholeDecoder.decode(bytes), byteLength: bytes.byteLength })
+      }),
+      Effect.onInterrupt(() => Effect.sync(() => bounded.cancel()))
+    )
+  })
+
 const untilAborted = (signal: AbortSignal) =>
   until(
     signal,
@@ -65,6 +90,9 @@ const untilAborted = (signal: AbortSignal) =>
 
 const requestInitOf = (context: Context.Context<never>): RequestInit =>
   Context.getOrElse(context as Context.Context<FetchHttpClient.RequestInit>, FetchHttpClient.RequestInit, () => ({}))
+
+const fetchOf = (context: Context.Context<never>): typeof globalThis.fetch =>
+  Context.getOrElse(context as Context.Context<FetchHttpClient.Fetch>, FetchHttpClient.Fetch, () => globalThis.fetch)
 
 const toBody = (body: string): HttpBody.HttpBody =>
   fetchRepeats()
@@ -91,20 +119,23 @@ export const make: Effect.Effect<Engine, never, HttpClient.HttpClient> = Effect.
   const client = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, () => true)
   return (request, progress) => {
     let isFetch = false
-    // Set from within the client, where it is known what `RequestInit` was provided to the client's own layer.
-    const setRequestInit = FiberRef.update(FiberRef.currentContext, (context) =>
-      Context.add(context, FetchHttpClient.RequestInit, {
-        ...(request.method === "GET" && readOptions),
-        ...atBuild,
-        ...requestInitOf(context),
-        // Only the client that is `fetch` reads it.
-        get redirect() {
+    const bounded = new BoundedBody()
+    const withFetch = (context: Context.Context<never>) =>
+      context.pipe(
+        Context.add(FetchHttpClient.RequestInit, {
+          ...(request.method === "GET" && readOptions),
+          ...atBuild,
+          ...requestInitOf(context),
+          redirect: "manual"
+        }),
+        Context.add(FetchHttpClient.Fetch, async (...args) => {
           isFetch = true
-          return "manual" as const
-        }
-      })
-    )
-    return HttpClient.mapRequestEffect(client, (platform) => Effect.as(setRequestInit, platform))
+          return bounded.bound(await fetchOf(context)(...args))
+        })
+      )
+    // Set from within the client, where it is known what was provided to the client's own layer.
+    const setFetch = FiberRef.update(FiberRef.currentContext, withFetch)
+    return HttpClient.mapRequestEffect(client, (platform) => Effect.as(setFetch, platform))
       .execute(toPlatform(request))
       .pipe(
         Effect.mapInputContext((context: Context.Context<never>) => context), // restores what was set
@@ -112,10 +143,11 @@ export const make: Effect.Effect<Engine, never, HttpClient.HttpClient> = Effect.
         untilAborted(request.signal),
         Effect.map((response) => {
           progress.phase = "body"
+          const { headers, status } = response
           return {
-            status: response.status,
-            header: (name) => (Object.hasOwn(response.headers, name) ? response.headers[name] : undefined),
-            body: (maxBytes) => untilAborted(request.signal)(readBody(response, maxBytes)),
+            status,
+            header: (name) => (Object.hasOwn(headers, name) ? headers[name] : undefined),
+            body: (maxBytes) => untilAborted(request.signal)(readBounded(response, bounded, maxBytes)),
             chunks: (onChunk) =>
               untilAborted(request.signal)(
                 Stream.runForEach(bytesOf(response), (chunk) => Effect.sync(() => onChunk(chunk)))
