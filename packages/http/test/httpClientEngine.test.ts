@@ -208,7 +208,6 @@ describe("over fetch", () => {
         Effect.provide(layerOf(FetchHttpClient.layer, fetch))
       )
       assert.isTrue(Option.isNone(Context.getOption(after, FetchHttpClient.RequestInit)))
-      assert.isTrue(Option.isNone(Context.getOption(after, FetchHttpClient.Fetch)))
     })
   )
 
