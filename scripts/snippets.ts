@@ -6,8 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
-import { bundle } from "./bundle.ts"
-import { editions, root, run } from "./tarballs.ts"
+import { editions, root } from "./tarballs.ts"
 
 export interface Snippet {
   readonly file: string
@@ -91,7 +90,11 @@ export const collect = (root: string, edition = root): ReadonlyArray<Snippet> =>
 }
 
 /** Hands over files of snippets at the root of the workspace, where modules are found, and removes them again. */
-const written = async <A>(root: string, snippets: ReadonlyArray<Snippet>, use: (folder: string) => Promise<A>) => {
+export const written = async <A>(
+  root: string,
+  snippets: ReadonlyArray<Snippet>,
+  use: (folder: string) => Promise<A>
+) => {
   const folder = mkdtempSync(join(root, ".snippets-"))
   try {
     for (const [index, { code }] of snippets.entries()) writeFileSync(join(folder, `snippet-${index}.ts`), code)
@@ -123,42 +126,6 @@ export const check = (root: string, snippets: ReadonlyArray<Snippet>, edition: 3
       })
     })
   })
-
-/** A module is over when what it does at its top level is: `Effect.runPromise` there is waited for. */
-const awaited = (code: string): string =>
-  ts
-    .createSourceFile("snippet.ts", code, ts.ScriptTarget.Latest, true)
-    .statements.filter(ts.isExpressionStatement)
-    .map(({ expression }) => expression)
-    .filter((expression) => !ts.isAwaitExpression(expression))
-    .reduceRight(
-      (text, { end, pos }) => `${text.slice(0, pos)}\nawait (${text.slice(pos, end)})${text.slice(end)}`,
-      code
-    )
-
-/** Where documents say that a server is. */
-const documented = /https?:\/\/(localhost:80(80|88)|([\w-]+\.)*example\.com)\b/g
-
-/**
- * Runs snippets against the Mix server at a url, all in one other process: it stands for the servers that documents name,
- * and for `MIX_SERVER_URL`. What a snippet exports is run too: effects and streams to their end or for two seconds, with the
- * services of `MixNode`; layers are built. Answers one line for each thing that fails; a missing configuration is the
- * reader's business.
- */
-export const runAll = (root: string, snippets: ReadonlyArray<Snippet>, serverUrl: string) => {
-  const adapted = snippets.map((it) => ({ ...it, code: awaited(it.code).replaceAll(documented, serverUrl) }))
-  return written(root, adapted, async (folder): Promise<ReadonlyArray<string>> => {
-    const entryPoints = [join(root, "scripts/snippetsProcess.ts"), join(folder, "snippet-*.ts")]
-    await bundle(entryPoints, folder, { splitting: true })
-    const node = join(root, "node_modules/.bin/node") // Effect 4 requires a newer one than the workspace.
-    const args = ["snippetsProcess.mjs", ...snippets.map(({ file, line }) => `${file}:${line}`)]
-    const env = { MIX_SERVER_URL: serverUrl }
-    const output = await run(folder, existsSync(node) ? node : process.execPath, args, env).catch(String)
-    const problems = join(folder, "problems.json")
-    if (existsSync(problems)) return JSON.parse(readFileSync(problems, "utf8"))
-    return [`A snippet ended the process that runs them all:\n${output.slice(-2000)}`]
-  })
-}
 
 // npm run check:snippets: compiles them with Effect 3, and with Effect 4 where that edition is installed.
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

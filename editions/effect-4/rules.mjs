@@ -16,7 +16,7 @@ export const sources = [
   "scripts/example.ts",
   "scripts/matrix",
   "scripts/runtimes",
-  "scripts/snippetsProcess.ts",
+  "scripts/test/snippetsProcess.ts",
   "scripts/test/editions",
   "tsconfig.base.json",
   "tsconfig.check.json",

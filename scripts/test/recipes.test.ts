@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Certificate from "../../packages/testing/src/internal/faultServer/certificate.ts"
-import { collect, isFor, runAll } from "../snippets.ts"
+import { collect, isFor } from "../snippets.ts"
+import { runAll } from "./runSnippets.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "mix-effect-recipes-"))

@@ -5,7 +5,7 @@ import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { check, collect, isFor, type Snippet } from "../snippets.ts"
 import { root } from "../tarballs.ts"
-import { allRun, runOnServer } from "./allRun.ts"
+import { allRun, runOnServer } from "./runSnippets.ts"
 
 const snippet = (line: number, code: string): Snippet => ({
   file: "README.md",
