@@ -72,8 +72,9 @@ describe("standard", () => {
         })
         drawn += chosen.length
       }
-      for (const share of most) assert.isAbove(share, 0.99)
-      for (const share of least) assert.isBelow(share, 0.01)
+      // Of 667 draws none comes so near by chance once in a billion runs.
+      for (const share of most) assert.isAbove(share, 0.97)
+      for (const share of least) assert.isBelow(share, 0.03)
     })
   )
 
