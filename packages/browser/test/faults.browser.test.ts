@@ -32,7 +32,7 @@ describe("13 redirects are an UnexpectedStatus, and are not followed", () => {
           matches(read, { _tag: "UnexpectedStatus", status: 300, attempts: 1 })
           assert.match(read.message, /a redirect, which is never followed/)
           const sent = yield* failure(messages.send({ id: sessionId, text: "Hello" }))
-          matches(sent, { _tag: "UnexpectedStatus", status: 300, outcome: "refused", attempts: 1 })
+          matches(sent, { _tag: "UnexpectedStatus", status: 300, outcome: "unknown", attempts: 1 })
           assert.strictEqual(yield* server.requestCount, 3)
         }
         assert.strictEqual(yield* other.requestCount, 0)

@@ -24,7 +24,9 @@ for (const code of [301, 302, 303, 307, 308] as const) {
           const messages = yield* MessagesService
           matches(yield* failure(messages.getHistory()), { _tag: "UnexpectedStatus", status: code, attempts: 1 })
           const error = yield* failure(messages.send({ id: sessionId, text: "Hello" }))
-          matches(error, { _tag: "UnexpectedStatus", status: code, outcome: "refused" })
+          // 302 and 303 may follow a message that was taken.
+          const outcome = code === 302 || code === 303 ? "unknown" : "refused"
+          matches(error, { _tag: "UnexpectedStatus", status: code, outcome })
         }).pipe(Effect.provide(layer))
         assert.strictEqual(yield* server.requestCount, 2)
       }

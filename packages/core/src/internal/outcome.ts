@@ -37,7 +37,10 @@ export const outcomeOf = (failure: Failure): Outcome => {
       // Any other may come from a gateway that had forwarded the request, 503 with `Retry-After` included.
       return namesSession(failure) ? "refused" : "unknown"
     case "UnexpectedStatus":
-      return status >= 300 && status < 500 && status !== 408 ? "refused" : "unknown"
+      // 302 and 303 may say where the result of a message is that was taken, and so may a redirect that `fetch` hides.
+      return [301, 307, 308].includes(status) || (status >= 400 && status < 500 && status !== 408)
+        ? "refused"
+        : "unknown"
     case "ConnectionError":
     case "RequestTimeout":
       return phase === "connect" ? "notSent" : "unknown"
