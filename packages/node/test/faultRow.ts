@@ -17,6 +17,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { MixNode } from "../src/index.ts"
+import { expiring } from "./faultTime.ts"
 
 /** The head of a stream of events that goes on and on. */
 export const eventStreamHead = (...more: ReadonlyArray<FaultServer.HeaderLine>): FaultServer.Step =>
@@ -85,7 +86,7 @@ export interface Absent {
 /** Limits that no row shall reach, however busy the machine is. */
 export const limits = { requestTimeout: 5000, deadline: 15_000, sendTimeout: 10_000 } satisfies MixConfig.Options
 
-/** Limits for the rows that are to reach them, so that the table is run in a minute. */
+/** Limits for the rows that are to reach them, by the tests' clock. */
 export const shortLimits = { requestTimeout: 300, deadline: 3000, sendTimeout: 500 } satisfies MixConfig.Options
 
 const id = SessionId.make("s1")
@@ -149,6 +150,7 @@ const open = (where: Where) => {
   if ("url" in where) {
     return Effect.map(Effect.orDie(where.url), (url) => ({
       url,
+      port: Number(new URL(url).port),
       requestCount: Effect.succeed(0),
       requests: Effect.succeed<ReadonlyArray<FaultServer.ReceivedRequest>>([])
     }))
@@ -171,6 +173,20 @@ export interface More {
   /** What the call is wrapped into. */
   readonly around?: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
+
+/** Lets each attempt at a server run into its limit. */
+export const expire = <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  server: Pick<FaultServer.Running, "port" | "requestCount">,
+  where: Where,
+  { requests = 0 }: Expected
+) =>
+  expiring(program, {
+    server,
+    reply: "steps" in where ? where : undefined,
+    requests,
+    limit: shortLimits.requestTimeout
+  })
 
 /** Chance chooses the shortest delays, so that retries take no time. */
 const impatient = Effect.withRandom(Random.fixed([0]))
@@ -208,7 +224,8 @@ export const row = (
   run: (overlay = {}) =>
     Effect.gen(function* () {
       const server = yield* open(where)
-      const base = expected.tag === "RequestTimeout" ? shortLimits : limits
+      const expires = expected.tag === "RequestTimeout"
+      const base = expires ? shortLimits : limits
       const layer = MixNode.layer({ ...base, serverUrl: server.url + prefix, ...options, ...overlay.options })
       const program = Effect.flatMap(MessagesService, (messages) => call.run(messages, overlay.secret ?? "Hello"))
       const exit = yield* program.pipe(
@@ -216,6 +233,7 @@ export const row = (
         Effect.provide(layer),
         Effect.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env))))),
         impatient,
+        (program) => (expires ? expire(program, server, where, expected) : program),
         Effect.exit
       )
       return { exit, requests: yield* server.requestCount, received: yield* server.requests }

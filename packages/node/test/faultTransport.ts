@@ -18,6 +18,7 @@ import {
   type Call,
   type Expected,
   empty,
+  expire,
   fails,
   getHistory,
   limits,
@@ -352,6 +353,7 @@ const uninterruptible = (
     const server = yield* FaultServer.serve(reply)
     return yield* around(Effect.flatMap(MessagesService, (messages) => call.run(messages, "Hello"))).pipe(
       Effect.provide(layerOf(engine, { ...shortLimits, serverUrl: server.url })),
+      (program) => expire(program, server, reply, expected),
       Effect.ensuring(
         Effect.map(server.requestCount, (requests) => {
           count = requests

@@ -35,19 +35,12 @@ const check = ({ expected }: Row, observed: Observed): void => {
   if (also !== undefined) assert.isTrue(also[1](observed), also[0])
 }
 
-const test = (row: Row) =>
-  it.scopedLive(`${row.cases.join(", ")} ${row.name}: ${row.call}`, () =>
-    Effect.map(row.run(), (observed) => check(row, observed))
-  )
-
-const waits = ({ expected }: Row) => expected.tag === "RequestTimeout"
-
 describe("faults", () => {
-  for (const row of rows) if (!waits(row)) test(row)
-  // These wait for a limit on sockets, which they can do at the same time.
-  describe.concurrent("that a limit ends", () => {
-    for (const row of rows) if (waits(row)) test(row)
-  })
+  for (const row of rows) {
+    it.scopedLive(`${row.cases.join(", ")} ${row.name}: ${row.call}`, () =>
+      Effect.map(row.run(), (observed) => check(row, observed))
+    )
+  }
 })
 
 it("every case from 1 to 184 has a row, or a reason", () => {
