@@ -7,6 +7,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
+/** Now and then Effect's scheduler, or the way back to an async context, goes by such a timer, to let sockets have their turn. */
+let pending = 0
+const { setTimeout } = globalThis
+globalThis.setTimeout = Object.assign((work: () => void, millis?: number, ...rest: ReadonlyArray<never>) => {
+  if (millis !== 0) return setTimeout(work, millis, ...rest)
+  pending++
+  return setTimeout(() => {
+    pending--
+    work()
+  })
+}, setTimeout)
+
 export class VirtualClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
   private time = 0
@@ -44,7 +56,8 @@ export class VirtualClock implements Clock.Clock {
 
 /** What is scheduled runs; with several rounds also what is scheduled by that. */
 const idle = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
+  const look = () => (pending > 0 ? setImmediate(look) : resume(Effect.void))
+  setImmediate(look)
 })
 
 /** Runs effects side by side, each in a time of its own. Effects that wait for something else than time are a failure. */

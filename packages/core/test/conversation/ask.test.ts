@@ -383,9 +383,11 @@ describe("ask", () => {
             yield* Effect.sleep(1000)
             const before = yield* Clock.currentTimeMillis
             const second = yield* Effect.fork(sessions.ask({ id: model.id, text: "next" }))
-            yield* Fiber.interrupt(fiber)
-            const after = yield* Clock.currentTimeMillis
+            const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+            yield* Effect.sleep(4900)
             assert.strictEqual(model.sent.length, 1)
+            yield* Fiber.join(interruption)
+            const after = yield* Clock.currentTimeMillis
             return [after - before, yield* Fiber.join(second)] as const
           })
         )
