@@ -60,11 +60,14 @@ export class ModelServer {
     this.options = options
     const { perSecond = 1, size = 0 } = options
     this.now = Math.ceil(size / perSecond)
-    for (let index = 0; index < size; index++) this.rows.push(this.create(this.now - Math.floor(index / perSecond)))
     // Ids count up with age reversed, so that a row's number tells how new it is.
-    const numbers = this.rows.map((_, index) => size - 1 - index)
-    this.rows = this.rows.map((row, index) => ({ ...row, ...this.named(numbers[index] as number), turn: index }))
-    for (const row of this.rows) this.all.set(row.id, row)
+    for (let turn = 0; turn < size; turn++) {
+      const second = this.now - Math.floor(turn / perSecond)
+      const row: ModelMessage = { ...this.named(size - 1 - turn), role: "user", second, turn }
+      this.rows.push(row)
+      this.all.set(row.id, row)
+    }
+    this.created = size
   }
 
   /** Every row that ever was. */
