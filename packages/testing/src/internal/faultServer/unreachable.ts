@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto"
 import * as NodeNet from "node:net"
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
@@ -8,18 +9,19 @@ import { ListenError } from "./model.ts"
 const host = "127.0.0.1"
 
 /**
- * A URL whose port on 127.0.0.1 nobody listens on: connecting is refused (`ECONNREFUSED`). The port was free a moment
- * ago and is not held, so `serve` may start on it later, and in theory another process may too.
+ * A URL whose port on 127.0.0.1 nobody listens on: connecting is refused (`ECONNREFUSED`). The port is not held, so `serve`
+ * may start on it later. It lies below those that systems give away, so that no server that takes a free port gets it.
  *
  * @since 0.1.0
  * @category unreachable
  */
-export const refusedUrl: Effect.Effect<string, ListenError> = Effect.scoped(
-  Effect.gen(function* () {
-    const server = yield* Listen.make((socket) => socket.destroy())
-    return Listen.originOf("http", host, yield* Listen.listen(server, { host, port: 0 }))
-  })
-)
+export const refusedUrl: Effect.Effect<string, ListenError> = Effect.suspend(() => {
+  const port = randomInt(20_000, 32_768)
+  return Effect.flatMap(
+    Listen.make((socket) => socket.destroy()),
+    (server) => Effect.as(Listen.listen(server, { host, port }), Listen.originOf("http", host, port))
+  )
+}).pipe(Effect.scoped, Effect.retry({ times: 20 }))
 
 /** Listens, tells the port and then blocks its thread, so that nothing is ever accepted. */
 const listener = `
