@@ -7,17 +7,25 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
-/** Now and then Effect's scheduler, or the way back to an async context, goes by such a timer, to let sockets have their turn. */
-let pending = 0
-const { setTimeout } = globalThis
-globalThis.setTimeout = Object.assign((work: () => void, millis?: number, ...rest: ReadonlyArray<never>) => {
-  if (millis !== 0) return setTimeout(work, millis, ...rest)
-  pending++
-  return setTimeout(() => {
-    pending--
-    work()
-  })
-}, setTimeout)
+/**
+ * Now and then Effect's scheduler, and the way back to an async context, go by a timer of no length, to let sockets have their turn.
+ * Here are none, and virtual time would pass meanwhile.
+ */
+const withoutTurns = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const { setTimeout } = globalThis
+      const orMicrotask = (work: () => void, millis?: number, ...rest: ReadonlyArray<never>) =>
+        millis === 0 ? queueMicrotask(work) : setTimeout(work, millis, ...rest)
+      globalThis.setTimeout = Object.assign(orMicrotask, setTimeout) as typeof setTimeout
+      return setTimeout
+    }),
+    () => effect,
+    (setTimeout) =>
+      Effect.sync(() => {
+        globalThis.setTimeout = setTimeout
+      })
+  )
 
 export class VirtualClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
@@ -56,8 +64,7 @@ export class VirtualClock implements Clock.Clock {
 
 /** What is scheduled runs; with several rounds also what is scheduled by that. */
 const idle = Effect.async<void>((resume) => {
-  const look = () => (pending > 0 ? setImmediate(look) : resume(Effect.void))
-  setImmediate(look)
+  setImmediate(() => resume(Effect.void))
 })
 
 /** Runs effects side by side, each in a time of its own. Effects that wait for something else than time are a failure. */
@@ -75,4 +82,4 @@ export const run = <A, E>(effects: ReadonlyArray<Effect.Effect<A, E>>): Effect.E
       }
     }
     return yield* Effect.forEach(running, ({ fiber }) => Fiber.join(fiber))
-  })
+  }).pipe(withoutTurns)

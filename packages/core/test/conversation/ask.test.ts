@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import {
   type AskError,
@@ -63,7 +64,7 @@ describe("ask", () => {
       for (let from = 0; from < count; from += size) {
         const scenarios = Array.from({ length: size }, (_, index) => scenario(from + index))
         const outcomes = yield* VirtualClock.run(
-          scenarios.map(({ besides, model }) =>
+          scenarios.map(({ besides, model }, index) =>
             Effect.gen(function* () {
               const aside = yield* Effect.fork(besides)
               yield* Effect.yieldNow()
@@ -71,7 +72,7 @@ describe("ask", () => {
               const outcome = yield* Effect.either(sessions.ask({ id: model.id, text }, { timeout: "1 minute" }))
               yield* Fiber.interrupt(aside)
               return outcome
-            }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+            }).pipe(Effect.withRandom(Random.make(from + index)), Logger.withMinimumLogLevel(LogLevel.None))
           )
         )
         for (const [index, outcome] of outcomes.entries()) {
