@@ -3,12 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { SessionId, SessionsService } from "@mix-effect/core"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { Engine, type MixConfig, Services } from "../src/index.ts"
+import { open } from "../src/internal/eventStream.ts"
 import { environment, settle } from "./scripted.ts"
 
 const id = SessionId.make("s1")
@@ -53,6 +55,9 @@ const events = (make: Engine.Engine, options?: MixConfig.Options) =>
         )
     )
   ).pipe(Stream.provideSomeLayer(environment()))
+
+/** Enough for a fiber to take what has come. */
+const steps = Effect.repeatN(Effect.yieldNow(), 5)
 
 const noDelay = Effect.withRandom(Random.fixed([0]))
 
@@ -139,5 +144,38 @@ describe("a stream of events", () => {
       const first = yield* Stream.runHead(events(make, { requestTimeout: "1 second" }))
       assert.deepStrictEqual(first, Option.some({ _tag: "Connected" as const }))
     })
+  )
+
+  it.effect.prop(
+    "an event begins with the end of its first line, in whatever pieces that comes",
+    [
+      FastCheck.array(
+        FastCheck.constantFrom(": padding", "", "retry: 750", ":event: x", "dataset: 1", " data: 1", "evént"),
+        { maxLength: 6 }
+      ),
+      FastCheck.constantFrom("data", "data:", "event: content", 'data: {"a": 1}'),
+      FastCheck.constantFrom("\n", "\r", "\r\n"),
+      FastCheck.array(FastCheck.integer({ min: 1, max: 9 }), { minLength: 1 })
+    ],
+    ([prelude, first, newline, sizes]) =>
+      Effect.gen(function* () {
+        const text = bytes(`${[...prelude, first].join(newline)}${newline[0]}`)
+        let send = (_chunk: Uint8Array) => {}
+        const fiber = yield* Effect.fork(
+          open((onChunk) => {
+            send = onChunk
+            return Effect.never
+          })
+        )
+        yield* steps
+        for (let sent = 0, piece = 0; sent < text.length; piece++) {
+          assert.isNull(fiber.unsafePoll(), `after ${sent} bytes of ${text.length}`)
+          const size = sizes[piece % sizes.length] ?? 1
+          send(text.subarray(sent, sent + size))
+          sent += size
+          yield* steps
+        }
+        assert.isNotNull(fiber.unsafePoll())
+      })
   )
 })

@@ -10,6 +10,8 @@ const maxSilence = "100 seconds"
 /** How an event begins. Comments and blank lines, which proxies send to keep a connection open, are none. */
 const eventLine = /^(?:data|event)(?::.*)?[\r\n]/m
 
+const lineEnd = /[\r\n]/
+
 /** More text than this without an event goes to the reader, which knows how long an event may be. In characters. */
 const maxPrelude = 65_536
 
@@ -31,6 +33,8 @@ export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
     const decoder = new TextDecoder()
     let waiting: string | undefined
     let begun = false
+    /** Before the first event: where the line begins that has not ended yet. */
+    let line = 0
     let ended = false
     let broken: EngineError | undefined
     let wake = () => {}
@@ -49,8 +53,13 @@ export const open = (chunks: Reply["chunks"]): Effect.Effect<Opened> =>
       return text === undefined ? Effect.fail(Option.none()) : Effect.succeed(text)
     })
     const read = chunks((chunk) => {
-      waiting = (waiting ?? "") + decoder.decode(chunk, { stream: true })
-      begun ||= waiting.length > maxPrelude || eventLine.test(waiting)
+      const text = decoder.decode(chunk, { stream: true })
+      waiting = (waiting ?? "") + text
+      if (!begun && lineEnd.test(text)) {
+        begun = eventLine.test(waiting.slice(line))
+        line = Math.max(waiting.lastIndexOf("\n"), waiting.lastIndexOf("\r")) + 1
+      }
+      begun ||= waiting.length > maxPrelude
       wake()
     }).pipe(
       Effect.match({
