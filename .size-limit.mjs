@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from "node:fs"
 
 // What an app downloads, by esbuild from the built packages: `npm run build && npm run build:effect-4 && npm run size`. A
 // budget is what was measured and a few hundred bytes for a day's work: lower it when the bytes go down. Size Limit knows
-// neither rollup nor differences: scripts/matrix.ts has a budget for the page that rollup makes, and "the SDK alone" stands
-// for what it adds.
+// neither rollup nor differences: scripts/matrix.ts has a budget for the page that vite makes with rollup, and "the SDK alone"
+// stands for what it adds.
 const peers = ["effect/*", "@effect/platform/*", "effect", "@effect/platform", "undici", "node:*"]
 
 /** The page of scripts/matrix, in bytes minified and gzipped. Fewer operations would save a tenth of a kilobyte. */
