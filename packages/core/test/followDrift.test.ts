@@ -70,7 +70,7 @@ const runs = draws(2, 30)
 describe("followHistory under drift", () => {
   it.effect.each([200, 400, 1200, 3000])("%i messages behind a known one of their second come once", (count) =>
     Effect.gen(function* () {
-      for (const millis of draws([300, 10_000], [50, 300, 700, 2000, 10_000])) {
+      for (const millis of draws([300], [50, 300, 700, 2000, 10_000])) {
         const { arrive, history, server } = live({ size: 300 })
         const old = new Set(server.ids())
         const seen: Array<string> = []
@@ -281,18 +281,14 @@ describe("followHistory under drift", () => {
       assert.strictEqual(count, 130_000)
       const from = yield* current(history)
       server.insert(3)
-      const resumed: Array<string> = []
-      const begun: Array<string> = []
-      const resuming = yield* follow(history, resumed, 5000, from)
+      const seen: Array<string> = []
+      const fiber = yield* follow(history, seen, 5000, from)
       yield* TestClock.adjust("1 second")
-      assert.lengthOf(resumed, 3)
-      yield* Fiber.interrupt(resuming)
-      const beginning = yield* follow(history, begun, 5000)
-      yield* TestClock.adjust("3 seconds")
+      assert.lengthOf(seen, 3)
       server.insert(2)
       yield* TestClock.adjust("5 seconds")
-      assert.lengthOf(begun, 2)
-      yield* Fiber.interrupt(beginning)
+      assert.lengthOf(seen, 5)
+      yield* Fiber.interrupt(fiber)
     })
   )
 })

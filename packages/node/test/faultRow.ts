@@ -119,17 +119,21 @@ export const streamHistory = (options: Parameters<Service["streamHistory"]>[0] =
     )
 })
 
+/** How much of a value is shown. */
+const longest = 60
+
 /** Something shorter than JSON, for people. */
 const show = (value: unknown): string => {
   const text = typeof value === "number" || value === undefined ? String(value) : (quoted(value) ?? String(value))
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+  return text.length > longest ? `${text.slice(0, longest - 3)}...` : text
 }
 
 const quoted = (value: unknown): string | undefined => {
   try {
-    const marked = JSON.stringify(value, (_, inner) =>
-      typeof inner === "number" ? `#${Object.is(inner, -0) ? "-0" : inner}#` : inner
-    )
+    const marked = JSON.stringify(value, (_, inner) => {
+      if (typeof inner === "number") return `#${Object.is(inner, -0) ? "-0" : inner}#`
+      return typeof inner === "string" ? inner.slice(0, longest) : inner
+    })
     return marked?.replace(/"#(.*?)#"/g, "$1")
   } catch {
     return typeof value === "bigint" ? `${value}n` : "an object that cannot be read"

@@ -52,7 +52,7 @@ it.scopedLive("over the rows of the fault table", () =>
     // But for rows of headers of their own, and the text of 50 MB.
     const played = rows
       .filter(({ cases }) => !cases.some((number) => number === 18 || (number >= 30 && number <= 34)))
-      .filter((_, index) => index % draws(10, 1) === 0)
+      .filter((_, index) => index % draws(20, 1) === 0)
     yield* Effect.forEach(
       played,
       (row) =>
