@@ -1,9 +1,12 @@
 /** The tool: in this process, or as a person starts it. */
 import { spawn } from "node:child_process"
+import { symlinkSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { RetryPolicy } from "@mix-effect/http"
 import { ConfigProvider, Deferred, Effect, Layer, Logger, Schema, Stream } from "effect"
+import { bundle } from "../../../scripts/bundle.ts"
 import * as Cli from "../src/Cli.ts"
 import * as Failure from "../src/Failure.ts"
 import * as Output from "../src/Output.ts"
@@ -16,10 +19,22 @@ export interface Result {
 }
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
-const command = ["--conditions=@mix-effect/source", "--import", "tsx", "examples/history-archive/src/main.ts"]
+const example = "examples/history-archive"
+const onSources = ["--conditions=@mix-effect/source", "--import", "tsx", `${example}/src/main.ts`]
+
+/** Bundles the tool into a folder, and returns what starts it from there: in a tenth of the time. */
+export const bundled = async (folder: string): Promise<ReadonlyArray<string>> => {
+  symlinkSync(join(root, example, "node_modules"), join(folder, "node_modules"))
+  await bundle([join(root, example, "src/main.ts")], folder, { external: ["@libsql/client"] })
+  return [join(folder, "main.mjs")]
+}
 
 /** Starts it. It is killed when the scope closes. */
-export const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+export const start = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {},
+  command: ReadonlyArray<string> = onSources
+) =>
   Effect.gen(function* () {
     const result = yield* Deferred.make<Result>()
     const child = yield* Effect.acquireRelease(

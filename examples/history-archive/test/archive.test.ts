@@ -180,7 +180,7 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
           SELECT id FROM sessions WHERE server = ${server} AND deleted_at IS NULL`
         assert.deepStrictEqual(sessions.map(({ id }) => id).sort(), [...backend.listed.keys()].sort())
       }),
-    { fastCheck: { numRuns: draws(5, 60) } }
+    { fastCheck: { numRuns: draws(3, 60) } }
   )
 
   const newServer = Effect.suspend(() => Archive.claim(`http://server-${++servers}`))
@@ -210,7 +210,7 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
         const read = Chunk.toReadonlyArray(yield* Stream.runCollect(stored)).map(({ message }) => message)
         assert.deepStrictEqual(read.map(withoutAbsent), ours.map(withoutAbsent))
       }),
-    { fastCheck: { numRuns: draws(8, 100) } }
+    { fastCheck: { numRuns: draws(4, 100) } }
   )
 
   it.effect("holds what databases refuse: NUL, half characters, large numbers, 1 MiB, long ids", () =>
@@ -285,7 +285,7 @@ const tests = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
     "search takes any text",
     { text },
     ({ text }) => Effect.asVoid(Effect.catchTag(Reader.search(text, 3), "ReaderError", () => Effect.void)),
-    { fastCheck: { numRuns: draws(20, 100) } }
+    { fastCheck: { numRuns: draws(10, 100) } }
   )
 
   it.effect("who was superseded writes no more", () =>

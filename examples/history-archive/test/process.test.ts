@@ -27,7 +27,10 @@ describe.concurrent("the process", { timeout: 60_000 }, () => {
       const path = yield* file
       const server = yield* MixServer.serve({ generation: "2026-02", seed: { messages: 60, sessions: 4 } })
       const args = ["--server", server.url, "--database", path]
-      const first = yield* Tool.start([...args, "--json"])
+      const command = yield* Effect.flatMap(Databases.temporaryFolder, (folder) =>
+        Effect.promise(() => Tool.bundled(folder))
+      )
+      const first = yield* Tool.start([...args, "--json"], {}, command)
       const until = (accept: (progress: typeof Tool.Progress.Type) => boolean) =>
         first.lines.pipe(Stream.mapEffect(Schema.decode(Tool.Progress)), Stream.filter(accept), Stream.runHead)
       yield* until(({ phase }) => phase === "following")

@@ -12,6 +12,7 @@ import * as MixServer from "@mix-effect/testing/MixServer"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { draws } from "../../../packages/core/test/draws.ts"
 import { bundled, npmStart, run, start, withoutPorts } from "./Tool.ts"
 
 const decodeLine = Schema.decodeUnknown(Schema.parseJson(BackendMessage))
@@ -36,8 +37,12 @@ afterAll(() => rmSync(folder, { recursive: true }))
 describe.concurrent("the process", () => {
   it.scopedLive("without flags: the history of an embedded server, one session, one message", () =>
     Effect.gen(function* () {
+      // By default the bundle: on sources it takes six times as long to start.
       // A blank variable counts as none, and a proxy is for other servers.
-      const tool = yield* start(npmStart, [], { MIX_SERVER_URL: " ", HTTP_PROXY: yield* FaultServer.refusedUrl })
+      const tool = yield* start(draws(command, npmStart), [], {
+        MIX_SERVER_URL: " ",
+        HTTP_PROXY: yield* FaultServer.refusedUrl
+      })
       const { code, stderr, stdout } = yield* tool.result
       assert.strictEqual(code, 0, stderr)
       const [note, ...progress] = withoutPorts(stderr).split("\n")

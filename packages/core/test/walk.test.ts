@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Place from "../src/internal/history/place.ts"
 import * as Walk from "../src/internal/history/walk.ts"
+import { draws } from "./draws.ts"
 import * as Model from "./ModelServer.ts"
 
 type Change = (server: Model.ModelServer, requests: number) => void
@@ -79,7 +80,7 @@ describe("walk", () => {
       }
     })
 
-    it.each([0, 1, 99, 100, 101, 5000, 100_000])(
+    it.each([0, 1, 99, 100, 101, 5000, draws(20_000, 100_000)])(
       "%i rows by pages of 100 cost at most two requests more than pages",
       (size) => {
         const { server } = flawless({ size }, 100)

@@ -94,11 +94,14 @@ describe("25 importing", () => {
     Effect.gen(function* () {
       const ended = yield* run(
         `
+          import "effect"
+          import "@effect/platform"
+          import "undici"
+          Object.freeze(Object.prototype); Object.freeze(Array.prototype); Object.freeze(Function.prototype)
           const { MixNode } = await import("@mix-effect/node")
           const { MessagesHttp } = await import("@mix-effect/http")
           const { MessagesService } = await import("@mix-effect/core")
           if (![MixNode.layer, MessagesHttp.layer, MessagesService.make].every((f) => typeof f === "function")) throw "?"
-          Object.freeze(Object.prototype); Object.freeze(Array.prototype); Object.freeze(Function.prototype)
         `,
         { flags: ["--disallow-code-generation-from-strings"] }
       )

@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as TestClock from "effect/TestClock"
+import { draws } from "../../core/test/draws.ts"
 import * as MixServer from "../src/MixServer.ts"
 import { call, exchange, fixture, fixtureHead, head, post } from "./MixServerClient.ts"
 
@@ -463,18 +464,19 @@ describe("MixServer seed", () => {
 
   it.scoped("pages a long history without reading all of it, and takes thousands of changes", () =>
     Effect.gen(function* () {
-      const server = yield* MixServer.serve({ seed: { messages: 50_000 } })
+      const size = draws(10_000, 50_000)
+      const server = yield* MixServer.serve({ seed: { messages: size } })
       const all = yield* server.messages
       const seen: Array<string> = []
-      for (let offset = 0; offset < all.length; offset += 5000) {
-        seen.push(...(yield* ids(server, `?limit=5000&offset=${offset}`)))
+      for (let offset = 0; offset < all.length; offset += 1000) {
+        seen.push(...(yield* ids(server, `?limit=1000&offset=${offset}`)))
       }
       assert.deepStrictEqual(seen, [...all])
-      yield* Effect.repeatN(server.append({ sessionId: sales }), 4999)
+      yield* Effect.repeatN(server.append({ sessionId: sales }), size / 10 - 1)
       const [, ...others] = yield* server.sessions
       yield* Effect.forEach(others, server.deleteSession)
-      assert.lengthOf(others, 2000)
-      assert.lengthOf(yield* server.messages, 5000)
+      assert.lengthOf(others, size / 25)
+      assert.lengthOf(yield* server.messages, size / 10)
     })
   )
 })

@@ -57,8 +57,8 @@ const failure = <A>(effect: Effect.Effect<A, AskError>) =>
 describe("ask", () => {
   it.effect("whatever happens, the answer is exactly the turn, and it is sent once", () =>
     Effect.gen(function* () {
-      const count = draws(50, 2000)
-      const size = draws(100, 500)
+      const count = draws(25, 2000)
+      const size = draws(25, 500)
       const tags: Record<string, number> = {}
       const wrong: Array<string> = []
       for (let from = 0; from < count; from += size) {
