@@ -4,7 +4,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join, relative } from "node:path"
-import { Extractor, ExtractorConfig, type ExtractorLogLevel } from "@microsoft/api-extractor"
+import { CompilerState, Extractor, ExtractorConfig, type ExtractorLogLevel } from "@microsoft/api-extractor"
 
 const root = join(import.meta.dirname, "..")
 
@@ -29,66 +29,78 @@ const undocumented = ({ members = [], name: module }: Item): ReadonlyArray<strin
     ]
   })
 
-/** The report of a built package goes to a folder, or, unless `write`, has to be there. Answers with what is wrong. */
-export const report = (folder: string, reports: string, write: boolean): ReadonlyArray<string> => {
-  const name = basename(folder)
-  const dist = join(folder, "dist")
-  const modules = readdirSync(dist).flatMap((file) => (file.endsWith(".d.ts") ? [file.replace(".d.ts", "")] : []))
-  const problems = modules.flatMap((module) => {
+/** Modules without the comment at their top that says since when they are there. */
+const untitled = (folder: string, modules: ReadonlyArray<string>): ReadonlyArray<string> =>
+  modules.flatMap((module) => {
     const comment = /^\/\*\*[\s\S]*?\*\//.exec(readFileSync(join(folder, "src", `${module}.ts`), "utf8"))?.[0] ?? ""
     return has(comment, "since") ? [] : [`${module} needs one @since in a comment at its top`]
   })
-  const temporary = mkdtempSync(join(tmpdir(), "mix-effect-api-"))
-  const entry = join(temporary, "entry.d.ts")
-  const model = join(temporary, "model.json")
+
+/** The report of a built package, as API Extractor is to make it, and the names of its modules. */
+const prepare = (folder: string, reports: string, temporary: string) => {
+  const name = basename(folder)
+  const dist = join(folder, "dist")
+  const modules = readdirSync(dist).flatMap((file) => (file.endsWith(".d.ts") ? [file.replace(".d.ts", "")] : []))
+  const entry = join(temporary, `${name}.d.ts`)
+  writeFileSync(entry, modules.map((module) => `export * as ${module} from "${dist}/${module}.js"\n`).join(""))
   const compilerOptions = { target: "ES2022", module: "NodeNext", types: ["node"], skipLibCheck: true }
   const silent = { default: { logLevel: "none" as ExtractorLogLevel } }
+  const config = ExtractorConfig.prepare({
+    configObjectFullPath: undefined,
+    packageJsonFullPath: join(folder, "package.json"),
+    configObject: {
+      projectFolder: folder,
+      mainEntryPointFilePath: entry,
+      compiler: { overrideTsconfig: { compilerOptions, files: [entry] } },
+      // What is not exported is part of a report too: the fields of a class of `Schema` stand there.
+      apiReport: {
+        ...{ enabled: true, reportFolder: reports, reportTempFolder: temporary, reportFileName: name },
+        includeForgottenExports: true
+      },
+      newlineKind: "lf",
+      docModel: { enabled: true, apiJsonFilePath: join(temporary, `${name}.json`) },
+      tsdocMetadata: { enabled: false },
+      messages: { extractorMessageReporting: silent, tsdocMessageReporting: silent }
+    }
+  })
+  return { name, folder, modules, config }
+}
+
+/** The reports of built packages go to a folder, or, unless `write`, have to be there. Answers with what is wrong. */
+export const report = (folders: ReadonlyArray<string>, reports: string, write: boolean): ReadonlyArray<string> => {
+  const temporary = mkdtempSync(join(tmpdir(), "mix-effect-api-"))
   try {
-    writeFileSync(entry, modules.map((module) => `export * as ${module} from "${dist}/${module}.js"\n`).join(""))
     mkdirSync(reports, { recursive: true })
-    const config = ExtractorConfig.prepare({
-      configObjectFullPath: undefined,
-      packageJsonFullPath: join(folder, "package.json"),
-      configObject: {
-        projectFolder: folder,
-        mainEntryPointFilePath: entry,
-        compiler: { overrideTsconfig: { compilerOptions, files: [entry] } },
-        // What is not exported is part of a report too: the fields of a class of `Schema` stand there.
-        apiReport: {
-          ...{ enabled: true, reportFolder: reports, reportTempFolder: temporary, reportFileName: name },
-          includeForgottenExports: true
-        },
-        newlineKind: "lf",
-        docModel: { enabled: true, apiJsonFilePath: model },
-        tsdocMetadata: { enabled: false },
-        messages: { extractorMessageReporting: silent, tsdocMessageReporting: silent }
-      }
+    const packages = folders.map((folder) => prepare(folder, reports, temporary))
+    const additionalEntryPoints = packages.map(({ config }) => config.mainEntryPointFilePath)
+    let compilerState: CompilerState | undefined
+    return packages.flatMap(({ config, folder, modules, name }) => {
+      // One for all: reading the types of Effect takes longer than all that follows.
+      compilerState ??= CompilerState.create(config, { additionalEntryPoints })
+      const { apiReportChanged, errorCount } = Extractor.invoke(config, {
+        compilerState,
+        localBuild: write,
+        messageCallback: (message) => {
+          message.handled = message.logLevel !== "error"
+        }
+      })
+      const [{ members }]: [Required<Item>] = JSON.parse(readFileSync(config.apiJsonFilePath, "utf8")).members
+      const problems = [
+        ...untitled(folder, modules),
+        ...(errorCount > 0 ? ["API Extractor failed; the lines above say why"] : []),
+        ...(apiReportChanged && !write ? [`${relative(root, reports)}/${name}.api.md is stale (npm run api)`] : []),
+        ...members.filter((module) => module.name !== "index").flatMap(undocumented)
+      ]
+      return problems.map((problem) => `@mix-effect/${name}: ${problem}`)
     })
-    const { apiReportChanged, errorCount } = Extractor.invoke(config, {
-      localBuild: write,
-      messageCallback: (message) => {
-        message.handled = message.logLevel !== "error"
-      }
-    })
-    if (errorCount > 0) problems.push("API Extractor failed; the lines above say why")
-    if (apiReportChanged && !write) problems.push(`${relative(root, reports)}/${name}.api.md is stale (npm run api)`)
-    const [{ members }]: [Required<Item>] = JSON.parse(readFileSync(model, "utf8")).members
-    problems.push(...members.filter((module) => module.name !== "index").flatMap(undocumented))
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }
-  return problems.map((problem) => `@mix-effect/${name}: ${problem}`)
 }
 
 if (process.argv[1] === import.meta.filename) {
-  for (const name of readdirSync(join(root, "packages"))) {
-    for (const problem of report(
-      join(root, "packages", name),
-      join(root, "docs/api"),
-      !process.argv.includes("--check")
-    )) {
-      console.error(problem)
-      process.exitCode = 1
-    }
-  }
+  const folders = readdirSync(join(root, "packages")).map((name) => join(root, "packages", name))
+  const problems = report(folders, join(root, "docs/api"), !process.argv.includes("--check"))
+  for (const problem of problems) console.error(problem)
+  process.exitCode = problems.length > 0 ? 1 : 0
 }

@@ -1,4 +1,5 @@
-// Builds the packages of the workspace in the current folder: `npm run build`. Outputs are made anew, since the compiler leaves those of deleted sources behind.
+// Builds the packages of the workspace in the current folder: `npm run build`. Outputs are made anew, since the compiler leaves
+// those of deleted sources behind.
 // What modules call while they load is then annotated as pure, so that bundlers drop what an app does not use.
 import { spawnSync } from "node:child_process"
 import { readdirSync, rmSync, writeFileSync } from "node:fs"
@@ -7,7 +8,8 @@ import { transformFileSync } from "@babel/core"
 
 const outputs = readdirSync("packages").map((name) => join("packages", name, "dist"))
 for (const dist of outputs) rmSync(dist, { recursive: true, force: true })
-const { status } = spawnSync("tsc", ["-b"], { stdio: "inherit", shell: true })
+const tsc = join(import.meta.dirname, "../node_modules/typescript-7/bin/tsc")
+const { status } = spawnSync(process.execPath, [tsc, "-b"], { stdio: "inherit" })
 process.exitCode = status ?? 1
 
 const annotate = (file) => {

@@ -2,10 +2,10 @@
 // compiled, and all of it is run but for blocks marked `no-run`, with Effect 3 and with Effect 4. No well-kept tool does both:
 // `typescript-docs-verifier` only type-checks (and takes 37 s), and `@effect/docgen` reads no Markdown and has no server to stand
 // in for the documented one.
+import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import ts from "typescript"
 import { editions, root } from "./tarballs.ts"
 
 export interface Snippet {
@@ -105,26 +105,29 @@ export const written = async <A>(
 }
 
 /**
- * Type-checks snippets, and what they import only as far as they use it. Answers one line for each thing wrong, and for each
- * snippet of the other edition that holds here, too.
+ * Type-checks snippets. Answers what the compiler says, and a line for each snippet of the other edition that holds here, too.
  */
-export const check = (root: string, snippets: ReadonlyArray<Snippet>, edition: 3 | 4 = 3) =>
-  written(root, snippets, async (folder): Promise<Array<string>> => {
-    const paths = snippets.map((_, index) => join(folder, `snippet-${index}.ts`))
-    const config = ts.parseJsonConfigFileContent({ extends: "./tsconfig.check.json", files: paths }, ts.sys, root)
-    const program = ts.createProgram(paths, { ...config.options, noUnusedLocals: false })
-    return snippets.flatMap((snippet, index) => {
-      const source = program.getSourceFile(`${paths[index]}`)
-      const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
-      if (!isFor(edition)(snippet)) {
-        const needless = `${snippet.file}:${snippet.line}: holds for Effect ${edition}, too: one block is enough`
-        return found.length > 0 ? [] : needless
-      }
-      return found.map(({ messageText, start = 0 }) => {
-        const line = snippet.line + lineOf(snippet.code, start) - 1
-        return `${snippet.file}:${line}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`
-      })
+export const check = (workspace: string, snippets: ReadonlyArray<Snippet>, edition: 3 | 4 = 3) =>
+  written(workspace, snippets, async (folder): Promise<ReadonlyArray<string>> => {
+    const config = { extends: "../tsconfig.check.json", compilerOptions: { noUnusedLocals: false }, include: ["*.ts"] }
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
+    const args = [join(root, "node_modules/typescript-7/bin/tsc"), "--pretty", "false"]
+    const { stderr, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" })
+    if (stderr !== "") throw new Error(stderr)
+    const failing = new Set<Snippet>()
+    const told = stdout.split(/\n(?! )/).flatMap((text) => {
+      const [place, index, line] = /^snippet-(\d+)\.ts\((\d+),\d+\): error TS\d+: /.exec(text) ?? [""]
+      const snippet = snippets[Number(index)]
+      if (snippet === undefined) return text === "" ? [] : text
+      failing.add(snippet)
+      const where = `${snippet.file}:${snippet.line + Number(line) - 1}`
+      return isFor(edition)(snippet) ? `${where}: ${text.slice(place.length)}` : []
     })
+    const needless = snippets.filter((snippet) => !isFor(edition)(snippet) && !failing.has(snippet))
+    const more = needless.map(
+      ({ file, line }) => `${file}:${line}: holds for Effect ${edition}, too: one block is enough`
+    )
+    return [...told, ...more]
   })
 
 // npm run check:snippets: compiles them with Effect 3, and with Effect 4 where that edition is installed.
@@ -132,7 +135,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const isInstalled = existsSync(join(editions["effect-4"], "node_modules"))
   if (!isInstalled)
     console.error("The Effect 4 edition is not installed (npm run test:effect-4): no snippet is compiled with it")
-  const problems = await check(root, collect(root), 3)
+  const problems = [...(await check(root, collect(root), 3))]
   if (isInstalled) problems.push(...(await check(editions["effect-4"], collect(root, editions["effect-4"]), 4)))
   for (const problem of problems) console.error(problem)
   process.exitCode = problems.length > 0 || (!isInstalled && process.env.CI !== undefined) ? 1 : 0

@@ -72,8 +72,12 @@ const makeBase = () => {
 }
 
 const format = (folder) => {
-  const { vcs: _, ...config } = JSON.parse(read(join(root, "biome.json")))
-  writeFileSync(join(folder, "biome.json"), JSON.stringify({ ...config, linter: { enabled: false } }))
+  const { files, vcs: _, ...config } = JSON.parse(read(join(root, "biome.json")))
+  const includes = [...files.includes, "!**/dist"]
+  writeFileSync(
+    join(folder, "biome.json"),
+    JSON.stringify({ ...config, files: { includes }, linter: { enabled: false } })
+  )
   const biome = join(root, "node_modules/@biomejs/biome/bin/biome")
   const paths = ["packages", "examples"].filter((path) => existsSync(join(folder, path)))
   execFileSync(process.execPath, [biome, "check", "--write", "--log-level=error", ...paths], {

@@ -38,7 +38,7 @@ export {}
     "@mix-effect/one: Word.bare needs one @category",
     "@mix-effect/one: Word.bare has no description"
   ]
-  const check = () => report(one, join(folder, "reports"), false)
+  const check = () => report([one], join(folder, "reports"), false)
   write("package.json", '{ "name": "@mix-effect/one", "type": "module" }')
   write("dist/index.d.ts", 'export * from "./Word.js"\n')
   write("src/index.ts", "/**\n * One.\n *\n * @since 0.1.0\n */\n")

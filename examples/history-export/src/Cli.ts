@@ -21,9 +21,9 @@ const write = <E, R>(
   pages: (from: Option.Option<HistoryCursor>, limit: number) => Stream.Stream<Pages.Page, E, R>
 ) => {
   const limit = Option.getOrElse(flags.limit, () => Number.POSITIVE_INFINITY)
-  return Option.match(flags.out, {
-    onNone: () => Effect.asVoid(Export.toScreen(pages(Option.none(), limit), render)),
-    onSome: (path) => Export.toFile({ path, mode: Flags.modeOf(flags), limit, pages })
+  return Effect.gen(function* () {
+    if (Option.isNone(flags.out)) yield* Export.toScreen(pages(Option.none(), limit), render)
+    else yield* Export.toFile({ path: flags.out.value, mode: Flags.modeOf(flags), limit, pages })
   })
 }
 
