@@ -8,12 +8,13 @@ const admitWebSocket: Plugin = {
   transformIndexHtml: (html) => html.replace("connect-src", "connect-src ws:")
 }
 
+/** The packages of this repository are used as sources: nothing has to be built first. */
+export const conditions = ["@mix-effect/source", "module", "browser"]
+
 const config: UserConfig = {
   root: fileURLToPath(new URL(".", import.meta.url)),
   plugins: [admitWebSocket],
-  // The packages of this repository are used as sources: nothing has to be built first.
-  resolve: { conditions: ["@mix-effect/source", "module", "browser", "development|production"] },
-  build: { target: "es2023" }
+  resolve: { conditions: [...conditions, "development|production"] }
 }
 
 export default config

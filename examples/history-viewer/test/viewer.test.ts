@@ -1,4 +1,4 @@
-/** The page, end to end: Vite builds it once, and one Chromium shows it against servers of another origin. */
+/** The page, end to end: esbuild bundles it once, and one Chromium shows it against servers of another origin. */
 import { describe, it, layer } from "@effect/vitest"
 import { executablePath, reportMissing } from "../../../packages/browser/test/node/chromium.ts"
 import { Chromium } from "./Chromium.ts"
