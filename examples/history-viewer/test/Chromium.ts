@@ -40,7 +40,7 @@ export interface Options {
 export const open = (serverUrl: string, options: Options = {}) =>
   Effect.gen(function* () {
     const { browser, site, tabs } = yield* Chromium
-    const { colorScheme = "light", expected, viewport = { width: 1440, height: 900 } } = options
+    const { colorScheme = "light", expected, viewport = { width: 1024, height: 600 } } = options
     const problems: Array<string> = []
     const page = yield* Effect.acquireRelease(
       Effect.promise(async () => tabs.pop() ?? browser.newPage()),
@@ -61,7 +61,8 @@ export const open = (serverUrl: string, options: Options = {}) =>
     })
     yield* Effect.promise(async () => {
       await page.setViewportSize(viewport)
-      await page.emulateMedia({ colorScheme })
+      // What moves would be drawn sixty times a second.
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" })
       await page.goto(`${site}?${new URLSearchParams({ server: serverUrl })}`)
     })
     return page

@@ -353,9 +353,9 @@ export const tests = (it: It): void => {
 
   it.scoped("many messages: few rows in the document, down to the end and back, and no slower than 200", () =>
     Effect.gen(function* () {
-      const count = draws(3000, 10_000)
+      const count = draws(1500, 10_000)
       const server = yield* MixServer.serve({ seed: { messages: count, sessions: 30 } })
-      const page = yield* open(server.url)
+      const page = yield* open(server.url, { viewport: { width: 1440, height: 900 } })
       /** How long the page works on one turn of the wheel: the median of fifty in the middle, in milliseconds. */
       const turn = () =>
         page.locator("#scroller").evaluate((scroller) => {
