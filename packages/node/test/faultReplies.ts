@@ -403,7 +403,7 @@ const bodies: ReadonlyArray<Row> = [
     "a body that trickles",
     FaultServer.reply(
       head(["Content-Length", "1000"]),
-      FaultServer.drip({ data: "x".repeat(1000), every: "20 millis" })
+      FaultServer.drip({ data: "x".repeat(1000), every: "2 millis" })
     ),
     {
       ...fails("RequestTimeout", 4, { phase: "body", scope: "attempt" })

@@ -206,7 +206,7 @@ const transport: ReadonlyArray<Row> = [
   row(
     103,
     "a head that drips",
-    FaultServer.reply(FaultServer.drip({ data: "HTTP/1.1 200 OK\r\nX: y\r\n".repeat(9), every: "20 millis" })),
+    FaultServer.reply(FaultServer.drip({ data: "HTTP/1.1 200 OK\r\nX: y\r\n".repeat(9), every: "2 millis" })),
     {
       ...fails("RequestTimeout", 4, { phase: "headers", scope: "attempt", limit: 300 })
     }

@@ -70,14 +70,17 @@ const quiet: Ended = { code: 0, stdout: "", stderr: "" }
 /** What keeps a process alive, beyond its own pipes. */
 const handles = `process.getActiveResourcesInfo().filter((name) => !/^(PipeWrap|TTYWrap|MessagePort|CloseReq|FSReq.*)$/.test(name))`
 
+/** Effect, its platform and the engine are loaded first: what they do is theirs. */
+const dependencies = `
+  import "effect"
+  import "@effect/platform"
+  import "undici"
+`
+
 describe("25 importing", () => {
   it.live("prints nothing, starts nothing and changes no global", () =>
     Effect.gen(function* () {
-      // Effect, its platform and the engine are taken first: what they do is theirs.
-      const ended = yield* run(`
-        import "effect"
-        import "@effect/platform"
-        import "undici"
+      const ended = yield* run(`${dependencies}
         const globals = () => Object.getOwnPropertyNames(globalThis).sort().join()
         const state = () => JSON.stringify([globals(), ${handles}, process.eventNames().map(String)])
         for (const name of ["core", "http", "node"]) {
@@ -93,10 +96,7 @@ describe("25 importing", () => {
   it.live("144 with frozen globals, and with no code from strings", () =>
     Effect.gen(function* () {
       const ended = yield* run(
-        `
-          import "effect"
-          import "@effect/platform"
-          import "undici"
+        `${dependencies}
           Object.freeze(Object.prototype); Object.freeze(Array.prototype); Object.freeze(Function.prototype)
           const { MixNode } = await import("@mix-effect/node")
           const { MessagesHttp } = await import("@mix-effect/http")
@@ -111,9 +111,7 @@ describe("25 importing", () => {
 
   it.live("144 core and http without process", () =>
     Effect.gen(function* () {
-      const ended = yield* run(`
-        import "effect"
-        import "@effect/platform"
+      const ended = yield* run(`${dependencies}
         const { process } = globalThis
         delete globalThis.process
         await import("@mix-effect/core")
