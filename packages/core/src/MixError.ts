@@ -16,8 +16,8 @@ import { BackendMessage } from "./BackendMessage.ts"
 import { HistoryCursor } from "./HistoryCursor.ts"
 import { HistoryStats } from "./HistoryStats.ts"
 import { type Endpoint, endpoints } from "./internal/endpoints.ts"
-import { foreignBody, line, said } from "./internal/errorText.ts"
-import { withDefault } from "./internal/fields.ts"
+import { foreignBody, lasting, line, said } from "./internal/errorText.ts"
+import { DurationFromMillis, withDefault } from "./internal/fields.ts"
 import { harmless, isOnce, namesSession } from "./internal/outcome.ts"
 
 /**
@@ -93,7 +93,7 @@ const exchange = {
   /** How many requests were made, including the first. */
   attempts: withDefault(Schema.Int, 1),
   /** Time from the call to this failure, including waits. */
-  elapsed: withDefault(Schema.DurationFromMillis, Duration.zero),
+  elapsed: withDefault(DurationFromMillis, Duration.zero),
   /** `true` if a retry was due, but the layer's retry budget was used up by earlier failures. */
   budgetExhausted: Schema.optional(Schema.Boolean)
 }
@@ -101,7 +101,7 @@ const exchange = {
 const reply = {
   ...exchange,
   /** How long the server asks to wait before the next attempt. */
-  retryAfter: Schema.optional(Schema.DurationFromMillis),
+  retryAfter: Schema.optional(DurationFromMillis),
   /** What the server said about it, if the reply has the form of Mix's own errors. */
   error: Schema.optional(ServerMessage),
   /** The kind of body that came instead of JSON. An HTML page is rarely from Mix. */
@@ -148,7 +148,7 @@ const httpError =
   }
 
 const wait = (retryAfter: Duration.Duration | undefined) =>
-  retryAfter === undefined ? undefined : `it asks to wait ${Duration.format(retryAfter)}`
+  retryAfter === undefined ? undefined : `it asks to wait ${lasting(Duration.toMillis(retryAfter))}`
 
 /**
  * A parameter that no server would understand. Nothing was sent.
@@ -344,7 +344,7 @@ export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout"
   /** Which limit was reached: of one attempt, of the call with its retries, or of the HTTP engine. */
   scope: Schema.Literal("attempt", "deadline", "engine"),
   /** The length of the limit. That of an engine is not always known. */
-  limit: Schema.optional(Schema.DurationFromMillis)
+  limit: Schema.optional(DurationFromMillis)
 }) {
   declare readonly retryAfter?: undefined
   get isRetryable(): boolean {
@@ -352,7 +352,7 @@ export class RequestTimeout extends httpError<RequestTimeout>()("RequestTimeout"
   }
   override get message(): string {
     const waited = { connect: "no connection", headers: "no reply", body: "no complete reply" }[this.phase]
-    const limit = this.limit === undefined ? "the time allowed" : Duration.format(this.limit)
+    const limit = this.limit === undefined ? "the time allowed" : lasting(Duration.toMillis(this.limit))
     return line(this, `${waited} within ${limit} (${this.scope} limit)`)
   }
 }
@@ -532,7 +532,7 @@ export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effec
     operation: Schema.Literal("ask"),
     /** `notSent` or `unknown` if the time was over before the server had the message. */
     outcome: withDefault(Schema.Literal("notSent", "unknown", "accepted"), "accepted"),
-    limit: Schema.DurationFromMillis,
+    limit: DurationFromMillis,
     /** Events were missed during the run. If one of them asked for a permission, the agent still waits for it. */
     eventsMissed: withDefault(Schema.Boolean, false)
   }
@@ -548,7 +548,7 @@ export class AnswerTimeout extends Schema.TaggedError<AnswerTimeout>("@mix-effec
       accepted: "the agent's run goes on"
     }[this.outcome]
     const advice = this.eventsMissed ? "events were missed; the agent may wait for a permission" : undefined
-    return line(this, `no answer within ${Duration.format(this.limit)}; ${what}`, advice)
+    return line(this, `no answer within ${lasting(Duration.toMillis(this.limit))}; ${what}`, advice)
   }
 }
 

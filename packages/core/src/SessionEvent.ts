@@ -8,6 +8,7 @@
  */
 import * as Schema from "effect/Schema"
 import { MessageId } from "./BackendMessage.ts"
+import { DurationFromMillis } from "./internal/fields.ts"
 
 const messageId = Schema.optional(MessageId)
 
@@ -72,7 +73,7 @@ const Completed = Schema.TaggedStruct("Completed", { text: Schema.optional(Schem
  */
 const Failed = Schema.TaggedStruct("Failed", {
   message: Schema.String,
-  retryAfter: Schema.optional(Schema.DurationFromMillis)
+  retryAfter: Schema.optional(DurationFromMillis)
 })
 
 /**

@@ -172,6 +172,7 @@ describe("HistoryCursor", () => {
     ["without a version", { ...encoded, version: undefined }],
     ["with a place before the beginning", { ...encoded, position: -1 }],
     ["with half a place", { ...encoded, position: 1.5 }],
+    ["with fewer open rows than none", { ...encoded, open: -1 }],
     ["with ids that are numbers", { ...encoded, recent: [1] }],
     ["without its present", { ...encoded, present: undefined }],
     ["that is null", null],

@@ -189,6 +189,19 @@ describe("MixError", () => {
       assert.match(emoji.message, /^send: the server refused the request \(400, (\u{1f600})+\.\.\.$/u)
     })
 
+    it("says how long a limit is as `Duration.format` does, in whole milliseconds", () => {
+      const messageOf = (millis: number) =>
+        new AnswerTimeout({ operation: "ask", limit: Duration.millis(millis) }).message
+      FastCheck.assert(
+        FastCheck.property(FastCheck.integer({ min: 0, max: 2 ** 31 }), (millis) => {
+          assert.include(messageOf(millis), ` within ${Duration.format(Duration.millis(millis))};`)
+        }),
+        { numRuns: draws(100, 1000), seed: 20_261_127, examples: [[0], [1], [60_000], [90_061_001]] }
+      )
+      assert.include(messageOf(0.5), " within 1ms;")
+      assert.include(messageOf(Number.POSITIVE_INFINITY), " within Infinity")
+    })
+
     it("keeps its advice when the server's text is cut", () => {
       const error = new RateLimited({
         operation: "getHistory",

@@ -193,10 +193,16 @@ describe("what is left out", () => {
   it.effect("36 what Config cannot read is a ConfigError that names the variable, when the layer is built", () =>
     Effect.gen(function* () {
       const provider = ConfigProvider.fromMap(new Map([["DEADLINE", canary]]))
-      for (const [config, name] of [
-        [MessagesHttp.layerConfig({ bearerToken: Config.redacted("MISSING_TOKEN") }), "MISSING_TOKEN"],
-        [MessagesHttp.layerConfig({ deadline: Config.duration("DEADLINE") }), "DEADLINE"],
-        [MessagesHttp.layerConfig({ requestTimeout: Config.duration("REQUEST_TIMEOUT") }), "REQUEST_TIMEOUT"]
+      for (const [config, text] of [
+        [
+          MessagesHttp.layerConfig({ bearerToken: Config.redacted("MISSING_TOKEN") }),
+          "Missing data at MISSING_TOKEN: "
+        ],
+        [MessagesHttp.layerConfig({ deadline: Config.duration("DEADLINE") }), "Invalid data at DEADLINE: "],
+        [
+          MessagesHttp.layerConfig({ deadline: Config.nested(Config.duration("LIMIT"), "MIX") }),
+          "Missing data at MIX.LIMIT: "
+        ]
       ] as const) {
         const error = yield* failure(
           Effect.provide(
@@ -205,7 +211,7 @@ describe("what is left out", () => {
           )
         )
         assert.isTrue(ConfigError.isConfigError(error))
-        assert.include(String(error), name)
+        assert.include(String(error), text)
       }
     })
   )

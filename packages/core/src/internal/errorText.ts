@@ -31,6 +31,19 @@ export const line = ({ operation, outcome }: Failure, what: string, advice?: str
 export const said = (error: { readonly message?: string | undefined } | undefined) =>
   error?.message === undefined ? "" : `, ${error.message}`
 
+const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 }
+
+/** How long something takes, in whole milliseconds, as `Duration.format` writes it. */
+export const lasting = (millis: number) => {
+  let rest = Math.ceil(millis)
+  const parts = Object.entries(units).map(([unit, size]) => {
+    const count = Math.floor(rest / size)
+    rest -= count * size
+    return count > 0 ? ` ${count}${unit}` : ""
+  })
+  return parts.join("").trim() || "0"
+}
+
 /** A body that is no JSON may come from a server that is not Mix. */
 export const foreignBody = (bodyKind: string | undefined) =>
   bodyKind === "html" || bodyKind === "text" ? "is the server url that of a Mix backend?" : undefined

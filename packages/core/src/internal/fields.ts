@@ -14,3 +14,5 @@ export const maybeNumber = maybe(Schema.Finite)
 /** May be left out, and has a value all the same. */
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { default: () => value })
+
+export const DurationFromMillis = Schema.DurationFromMillis
