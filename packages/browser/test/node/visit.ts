@@ -2,6 +2,7 @@
  * Opens a page of its own origin and its own policy, for what the test page cannot be: https, restricted, offline. Its
  * script finds `input`, `result(value)` to end the visit with, and `offline(yes)`, which cuts the network off.
  */
+import { basename } from "node:path"
 import { fileURLToPath } from "node:url"
 import type {} from "@vitest/browser/providers/playwright"
 import { build } from "esbuild"
@@ -25,22 +26,31 @@ export interface Visited {
   readonly console: ReadonlyArray<string>
 }
 
-const bundle = async (script: string): Promise<string> => {
+/** What `visit` opens, bundled at once: what the scripts share is read once. */
+const bundle = async (): Promise<ReadonlyMap<string, string>> => {
+  const pages = fileURLToPath(new URL("../pages", import.meta.url))
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`../pages/${script}`, import.meta.url))],
+    entryPoints: ["failure.ts", "history.ts", "offline.ts"],
+    absWorkingDir: pages,
+    outdir: pages,
+    outExtension: { ".js": ".ts" },
     bundle: true,
     write: false,
     format: "esm",
     conditions: ["@mix-effect/source"]
   })
-  return outputFiles[0]?.text ?? ""
+  return new Map(outputFiles.map(({ path, text }) => [basename(path), text]))
 }
+
+let bundled: ReturnType<typeof bundle> | undefined
 
 export const visit: BrowserCommand<[Visit]> = async (
   { context },
   { csp, input, mayReachThisMachine = true, origin, script }
 ): Promise<Visited> => {
-  const code = await bundle(script)
+  bundled ??= bundle()
+  const code = (await bundled).get(script)
+  if (code === undefined) throw new Error(`no page ${script}`)
   const browser = context.browser() as Browser
   // Chromium lets a page whose own address it does not know reach this machine with the user's permission only.
   const own = await browser.newContext({ permissions: mayReachThisMachine ? ["local-network-access"] : [] })
