@@ -1,14 +1,14 @@
 // Does anything pile up over many calls, and does the process end? The server is a process of its own, so that the heap is the
 // client's.
 //   npm run soak -- [calls]   a hundred thousand reads, 32 at a time, of which a tenth meets a fault
-//   npm run asks -- [turns]   two thousand turns, 16 at a time, with streams that drop; and how soon an answer is there
+//   npm run asks -- [turns]   two thousand turns, 16 at a time, with streams that drop
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { setTimeout } from "node:timers/promises"
 import { MessagesService, SessionsService } from "@mix-effect/core"
 import { MixNode } from "@mix-effect/node"
 import { FaultServer, MixAgent, MixServer } from "@mix-effect/testing"
-import { Effect, type Scope, Stream } from "effect"
+import { Effect, type Scope } from "effect"
 
 const rows = [0, 1, 2, 3, 4].map((n) => ({ id: `m${n}`, sessionId: "s", role: "user", userInput: "x".repeat(80) }))
 const body = JSON.stringify(rows)
@@ -27,8 +27,6 @@ const faults = [
 ]
 
 let count = 0
-/** How long after `Completed` the answer came, in milliseconds. */
-const waits: Array<number> = []
 
 const calls = {
   ...{ total: 100_000, concurrency: 32, per: 100_000, requestTimeout: 300 },
@@ -54,17 +52,7 @@ const turns = {
   one: Effect.gen(function* () {
     const sessions = yield* SessionsService
     const { id } = yield* sessions.createScoped({ title: "Soak", browserMode: "local-browser-service" })
-    let completed = Number.NaN
-    const note = Effect.sync(() => {
-      completed = performance.now()
-    })
-    const last = yield* sessions.askStream({ id, text: "Hello" }).pipe(
-      Stream.tap(({ _tag }) => (_tag === "Completed" ? note : Effect.void)),
-      Stream.runLast,
-      Effect.flatten
-    )
-    if (completed > 0) waits.push(performance.now() - completed)
-    return last._tag === "Answered" ? last.answer.text : last._tag
+    return (yield* sessions.ask({ id, text: "Hello" })).text
   }).pipe(Effect.scoped)
 }
 
@@ -95,9 +83,6 @@ const soak = Effect.gen(function* () {
     globalThis.gc?.()
     heaps.push(process.memoryUsage().heapUsed / 1024 ** 2)
   }
-  // One by one: nothing else stands between `Completed` and the answer.
-  waits.length = 0
-  if (name === "turns") yield* Effect.replicateEffect(call, 50, { discard: true })
 })
 const start = performance.now()
 await Effect.runPromise(Effect.provide(soak, MixNode.layer({ serverUrl, requestTimeout })))
@@ -114,6 +99,4 @@ const left = process.getActiveResourcesInfo().filter((resource) => !closed.test(
 console.log(`${name} in ${seconds} s: ${JSON.stringify(tags)}
 live heap ${heaps.at(-1)?.toFixed(1)} MiB at the end, growth ${growth.toFixed(2)} MiB per ${per}
 unhandled rejections: ${unhandled.length}; open when the layer is closed: ${JSON.stringify(left)}`)
-const median = waits.sort((a, b) => a - b)[waits.length >> 1]
-if (median !== undefined) console.log(`from \`Completed\` to the answer: ${median.toFixed(1)} ms in the median`)
 if (unhandled.length > 0 || left.length > 0 || growth > 2) process.exitCode = 1

@@ -17,7 +17,6 @@ export interface Job extends Work {
 export interface Measured {
   /** The median of the repetitions. */
   readonly ms: number
-  readonly connections?: number
   readonly peakMiB?: number
   readonly grewMiB?: number
 }
@@ -53,17 +52,14 @@ const measureMemory = async (): Promise<Measured> => {
   return { ms: performance.now() - start, grewMiB: Math.round(live() - early), peakMiB: Math.round(peak) }
 }
 
-const countConnections = async () => Number(await (await fetch(`${origin}/connections`)).text())
-
 const measureTime = async (): Promise<Measured> => {
   const read = await connect(job.latency)
   const warmUp = job.latency === 0 ? read : await connect(0)
   for (let time = 0; time < 6; time++) await warmUp()
-  const before = await countConnections()
   const bench = new Bench({ iterations: job.repeat, time: 0, warmup: false, throws: true })
   const [task] = await bench.add(job.contender, () => read()).run()
   if (task?.result.state !== "completed") throw new Error(`${job.contender} was not measured`)
-  return { ms: task.result.latency.p50, connections: (await countConnections()) - before }
+  return { ms: task.result.latency.p50 }
 }
 
 const measured = JSON.stringify(await (job.memory ? measureMemory() : measureTime()))

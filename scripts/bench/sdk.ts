@@ -1,6 +1,5 @@
-// The SDK with all it does by default, over the engines that there are.
+// The SDK with all it does by default, over its own engine and over `fetch`.
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import type * as HttpClient from "@effect/platform/HttpClient"
 import { MessagesService } from "@mix-effect/core"
 import { MessagesHttp } from "@mix-effect/http"
 import { MixNode } from "@mix-effect/node"
@@ -33,16 +32,9 @@ const sdk = async (layer: Layer.Layer<MessagesService, ConfigError.ConfigError>,
 
 const onNode = (serverUrl: string) => MixNode.layer({ serverUrl })
 
-const over = (serverUrl: string, client: Layer.Layer<HttpClient.HttpClient>) =>
-  sdk(Layer.provide(MessagesHttp.layer({ serverUrl }), client))
-
-const platformNode = () => import("@effect/platform-node/NodeHttpClient")
-
 export const contenders: Record<string, (serverUrl: string) => Promise<Read>> = {
   sdk: (url) => sdk(onNode(url)),
   "sdk, Stream.tap": (url) => sdk(onNode(url), true),
   "sdk, traced": (url) => sdk(Layer.merge(onNode(url), tracer)),
-  "sdk on fetch": (url) => over(url, FetchHttpClient.layer),
-  "sdk on platform's undici": async (url) => over(url, (await platformNode()).layerUndici),
-  "sdk on node:http": async (url) => over(url, (await platformNode()).layer)
+  "sdk on fetch": (serverUrl) => sdk(Layer.provide(MessagesHttp.layer({ serverUrl }), FetchHttpClient.layer))
 }
