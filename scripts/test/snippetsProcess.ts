@@ -8,7 +8,7 @@ import { Cause, Effect, Layer, ManagedRuntime, Option, Predicate, Stream } from 
 const problems: Array<string> = []
 
 /** How Effect 3 and 4 tell of settings that only the reader has: a program that asks for them is in order. */
-const lacksConfig = /^(Error: \(Missing data at |ConfigError: SchemaError\(Expected string\n)/
+const lacksConfig = /^(Error: \(|ConfigError: )Missing data at /
 
 const report = (name: string) => (cause: Cause.Cause<unknown>) =>
   Effect.sync(() => {
