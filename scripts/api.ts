@@ -5,8 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { basename, join, relative } from "node:path"
 import { CompilerState, Extractor, ExtractorConfig, type ExtractorLogLevel } from "@microsoft/api-extractor"
-
-const root = join(import.meta.dirname, "..")
+import { root } from "./tarballs.ts"
 
 /** A part of API Extractor's model of a package. */
 interface Item {

@@ -2,16 +2,16 @@
 //   npm run bench -- [--only history:1000:300 ...] [--rounds 5]
 // tinybench repeats and times the work, but the order of contenders in one process decides (a ratio wandered from 1.18 to
 // 1.32): here each runs in a fresh process, in rounds that begin with another one, and is compared within its round.
-import { execFile, fork } from "node:child_process"
+import { fork } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { cpus, loadavg } from "node:os"
 import { join } from "node:path"
-import { parseArgs, promisify } from "node:util"
+import { parseArgs } from "node:util"
 import * as esbuild from "esbuild"
 import { bundle } from "../bundle.ts"
+import { root, run } from "../tarballs.ts"
 import type { Job, Measured } from "./child.ts"
 
-const root = join(import.meta.dirname, "../..")
 const { values: options } = parseArgs({
   options: { only: { type: "string", multiple: true, default: [""] }, rounds: { type: "string", default: "5" } }
 })
@@ -125,8 +125,7 @@ const measure = async (name: string, work: Partial<Job> = {}): Promise<Measured>
   const [contender, ahead = 0] = name.split(/, (\d) ahead/)
   const job = { latency: 0, bytes: 300, pageSize: 1000, repeat: 3, ...work, contender, ahead: Number(ahead) }
   const args = name in programs ? [file, `${origin}/0/300/1`] : ["child.mjs", origin, JSON.stringify(job)]
-  const child = promisify(execFile)(process.execPath, ["--expose-gc", ...args], { cwd: folder, timeout: 300_000 })
-  return JSON.parse((await child).stdout)
+  return JSON.parse(await run(folder, process.execPath, ["--expose-gc", ...args]))
 }
 
 const median = (values: ReadonlyArray<number>) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
