@@ -69,7 +69,7 @@ describe("walk under drift", () => {
       const { all, rows } = new Model.ModelServer({ size: 20_000, sessions })
       const began = rows.map((row): string => row.id)
       const totals = new Map<number, number>()
-      for (let seed = 1; seed <= draws(1, 8); seed++) {
+      for (let seed = 1; seed <= draws(1, 3); seed++) {
         for (const pageSize of [500, 750, 990, 1000]) {
           const random = new Pcg(seed, 5)
           const server = Object.assign(new Model.ModelServer(), { all, rows })

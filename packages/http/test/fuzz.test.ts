@@ -166,7 +166,7 @@ const encode = Schema.encodeSync(Schema.parseJson(MixError))
 
 it.live("generated replies", () =>
   Effect.gen(function* () {
-    const runs = draws(400, 8000)
+    const runs = draws(400, 4000)
     const tags: Record<string, number> = {}
     const answers = FastCheck.sample(reply, { numRuns: runs, seed })
     let next = 0

@@ -4,7 +4,7 @@ import * as FastCheck from "effect/FastCheck"
 import { draws } from "../../core/test/draws.ts"
 import * as Scrub from "../src/internal/scrub.ts"
 
-const numRuns = draws(50, 1500)
+const numRuns = draws(50, 750)
 
 const codes = (text: string) => Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
 

@@ -91,12 +91,14 @@ const causes: ReadonlyArray<unknown> = [
 ]
 
 /** Every status and every body by default; every status with every body in the long run. */
+const replies = statuses
+  .flatMap((status) =>
+    bodies.map(([type, body]): Answer => ({ status, headers: { ...echoed, "content-type": type }, body }))
+  )
+  .filter((_, index) => index % draws(14, 1) === 0)
+
 const answers = [
-  ...statuses
-    .flatMap((status) =>
-      bodies.map(([type, body]): Answer => ({ status, headers: { ...echoed, "content-type": type }, body }))
-    )
-    .filter((_, index) => index % draws(14, 1) === 0),
+  ...replies,
   ...causes.map((cause): Answer => ({ cause })),
   ...causes.map((cause): Answer => ({ headers: jsonType, body: Stream.fail(cause) })),
   json([{ ...row, userInput: text, assistantResponse: all }]),
@@ -104,9 +106,10 @@ const answers = [
 ]
 
 const operations = ["getHistory", "listSession", "send"] as const
+type Operation = (typeof operations)[number]
 
 /** Calls an operation with all its secrets. */
-const call = (operation: (typeof operations)[number]) => (messages: Service) => {
+const call = (operation: Operation) => (messages: Service) => {
   switch (operation) {
     case "getHistory":
       return Effect.asVoid(messages.getHistory())
@@ -131,8 +134,11 @@ it.effect("over statuses, bodies and engine failures", () =>
     let failures = 0
     let calls = 0
     for (const [index, answer] of answers.entries()) {
-      // One operation for each answer by default, in turn.
-      for (const operation of operations.filter((_, turn) => draws(turn === index % operations.length, true))) {
+      // One operation for each status and body, in turn; all of them for what an engine does.
+      const turn = index + Math.floor(index / bodies.length)
+      for (const operation of index < replies.length
+        ? [operations[turn % operations.length] as Operation]
+        : operations) {
         calls += 1
         // A read does not know the text of a message, and no server repeats one to it.
         const secrets = operation === "send" ? marks : marks.filter((secret) => secret !== mark)

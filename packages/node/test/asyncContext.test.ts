@@ -214,7 +214,7 @@ describe("162 what waits for others", () => {
         server.emit("thinking", { content: "Hm." }, id)
       ).pipe(Effect.schedule(Schedule.spaced(5)), Effect.forkScoped)
       const names = FastCheck.array(FastCheck.constantFrom(...Object.keys(operations)), { minLength: 1, maxLength: 3 })
-      const programs = FastCheck.sample(FastCheck.array(names, { minLength: 4, maxLength: 6 }), draws(1, 40))
+      const programs = FastCheck.sample(FastCheck.array(names, { minLength: 4, maxLength: 6 }), draws(1, 8))
       for (const program of [Object.keys(operations).map((name) => [name]), ...programs]) {
         const wrong = yield* users(program.length, (messages, check, user) =>
           Effect.forEach(program[user] ?? [], (name) =>

@@ -222,7 +222,7 @@ it.scopedLive(
   "137 many calls (npm run soak makes 100,000): no warning of the process, nothing unhandled, and no connection for each",
   () =>
     Effect.gen(function* () {
-      const count = draws(250, 3000)
+      const count = draws(250, 1000)
       const server = yield* serveMany
       const heard: Array<unknown> = []
       const hear = (what: unknown) => heard.push(what)

@@ -113,7 +113,7 @@ const whole = exchanges.filter(
 it.effect("a stream that drops after any byte of a recorded exchange: the same turn, sent once", () =>
   Effect.gen(function* () {
     assert.isAbove(whole.length, 8)
-    const step = draws(97, 5)
+    const step = draws(97, 13)
     let drops = 0
     for (const exchange of whole) {
       const { length } = toText(exchange.frames)

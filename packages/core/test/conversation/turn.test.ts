@@ -163,7 +163,7 @@ describe("turn", () => {
           assert.strictEqual(rules.read(written)._tag, "Done")
         }
       ),
-      { numRuns: draws(50, 5000) }
+      { numRuns: draws(50, 2000) }
     )
   })
 })
