@@ -19,7 +19,7 @@ const node = {
 
 /** Files that take long, by default or with all that they draw: the last of them would leave one worker without work. */
 const slow =
-  /viewer|archive|snippets|Drift|streamHistory|RetryPolicy|scrub|secrets|faults\.|conversationModel|dropped|fuzz/
+  /viewer|archive|process|snippets|api\.|Drift|RetryPolicy|secrets|faults\.|ask\.|asyncContext|dropped|turn\.|scrub|sockets/
 
 /** Vitest knows what files took where they ran before, and begins with the largest elsewhere. */
 class SlowFirst extends BaseSequencer {
