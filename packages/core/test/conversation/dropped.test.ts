@@ -110,21 +110,28 @@ const whole = exchanges.filter(
   ({ frames, name, rows }) => rows.length > 0 && frames.length > 2 && !/CANCEL|CLOSE|DIE|WORDS|!/.test(name)
 )
 
+/** Where a stream may drop: the ends of its events and the bytes beside them, and some of those between. */
+const cutsOf = ({ frames }: Exchange) => {
+  const { length } = toText(frames)
+  const ends = frames.map((_, index) => toText(frames.slice(0, index + 1)).length)
+  const near = ends.flatMap((end) => [end - 2, end - 1, end, end + 1])
+  const between = Array.from({ length: Math.ceil(length / 13) }, (_, index) => index * 13)
+  const cuts = [...new Set([...near, ...between])].filter((cut) => cut <= length).sort((one, other) => one - other)
+  return cuts.filter((_, index) => index % draws(9, 1) === 0)
+}
+
 it.effect("a stream that drops after any byte of a recorded exchange: the same turn, sent once", () =>
   Effect.gen(function* () {
     assert.isAbove(whole.length, 8)
-    const step = draws(97, 13)
     let drops = 0
     for (const exchange of whole) {
-      const { length } = toText(exchange.frames)
-      const asks = Array.from({ length: Math.ceil(length / step) + 1 }, (_, cut) =>
-        replay(exchange, Math.min(cut * step, length))
-      )
+      const cuts = cutsOf(exchange)
+      const asks = cuts.map((cut) => replay(exchange, cut))
       const results = yield* VirtualClock.run(asks.map(({ turn }) => turn))
-      for (const [cut, result] of results.entries()) {
-        const { listed, state } = asks[cut] as (typeof asks)[number]
+      for (const [index, result] of results.entries()) {
+        const { listed, state } = asks[index] as (typeof asks)[number]
         const isDone = exchange.rows.at(-1)?.finishReason !== "canceled"
-        const label = `${exchange.name}, ${cut * step} of ${length}`
+        const label = `${exchange.name}, after ${cuts[index]} characters`
         // Without the first event the stream was never open, and without an open stream nothing is sent.
         if (Either.isLeft(result) && result.left.outcome === "notSent") {
           assert.isTrue(state.posts === 0 && result.left._tag === "ConnectionError", label)
