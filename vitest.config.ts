@@ -36,9 +36,10 @@ export default defineConfig({
     // A worker loads Effect once for all its files, which is a third of what the tests cost. Workers are shared by the
     // files of one project only, hence one project.
     isolate: false,
-    // Vitest would leave one core idle for itself, and on two cores run everything in turn.
-    maxWorkers: 2,
+    // For two cores: vitest would leave one idle for itself, and with two workers a tenth of both is idle while tests wait for
+    // processes and pages.
+    maxWorkers: 3,
     // With a lower minimum it ends idle workers, and at times one that was just given a file: then the run has no result.
-    minWorkers: 2
+    minWorkers: 3
   }
 })

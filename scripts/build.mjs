@@ -31,7 +31,7 @@ const bundle = async (dist) => {
   const { write } = await rollup({
     // What an index passes on as a namespace would become an object, of which no bundler drops anything.
     input: files.filter((file) => !isInternal(file) && file !== "index.js").map((file) => resolve(dist, file)),
-    external: /^[@\w]/,
+    external: /^[@\w][^:]/, // not a path of Windows
     treeshake: { moduleSideEffects: false },
     onwarn: (warning, warn) => warning.code === "EMPTY_BUNDLE" || warn(warning), // of types only
     plugins: [{ name: "annotate", load: annotate }]

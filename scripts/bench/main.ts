@@ -93,7 +93,7 @@ await Effect.runPromise(Effect.provide(program, MixNode.layer({ serverUrl: proce
 /** The modules of effect and platform that the SDK imports. */
 const { metafile } = await esbuild.build({
   ...{ stdin: { contents: firstCall, resolveDir: root }, bundle: true, format: "esm", platform: "node" },
-  ...{ external: ["effect", "effect/*", "@effect/*", "undici"], metafile: true, write: false }
+  ...{ external: ["effect", "effect/*", "@effect/*", "undici"], metafile: true, write: false, logLevel: "error" }
 })
 const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path))
 const peers = [...new Set(imported)].filter((path) => /^(effect|@effect)\b/.test(path))
