@@ -95,10 +95,7 @@ export const make = (client: Client): Sessions => {
           read: (reply, reading) => Effect.mapError(readNothing(reply, reading), orNotFound)
         }).pipe(
           // The attempt before it may have deleted it.
-          Effect.catchIf(
-            (error) => error._tag === "NotFound" && error.attempts > 1,
-            () => Effect.void
-          )
+          Effect.catchTag("NotFound", (error) => (error.attempts > 1 ? Effect.void : Effect.fail(error)))
         ),
       cancel: ({ id }) =>
         run({

@@ -15,13 +15,7 @@ import type { BackendMessage } from "../../BackendMessage.ts"
 import type { FollowHistoryOptions, HistoryPage } from "../../History.ts"
 import type { HistoryCursor } from "../../HistoryCursor.ts"
 import type { HistoryStats } from "../../HistoryStats.ts"
-import {
-  annotate,
-  type FollowHistoryError,
-  type GetHistoryError,
-  type HistoryDrift,
-  HistoryStalled
-} from "../../MixError.ts"
+import { annotate, type FollowHistoryError, type GetHistoryError, HistoryStalled } from "../../MixError.ts"
 import * as Cursor from "./cursor.ts"
 import { type GetPage, monotonicMillis } from "./fetch.ts"
 import { maxLimit } from "./page.ts"
@@ -54,11 +48,6 @@ const prune = (known: Known): Known => {
   for (const [id, at] of known.seenAt) if (!isSettled(known, id) || ++settled <= maxSettled) seenAt.set(id, at)
   return { ...known, seenAt, whole: known.whole && settled <= maxSettled }
 }
-
-type Failure = FollowHistoryError | HistoryDrift
-
-const isDrift = (error: Failure): error is HistoryDrift => error._tag === "HistoryDrift"
-const isStalled = (error: Failure): error is HistoryStalled => error._tag === "HistoryStalled"
 
 /** A row that was seen then is settled. */
 const longAgo = Number.NEGATIVE_INFINITY
@@ -122,7 +111,7 @@ const read = (getPage: GetPage, known: Known, scan: Scan, until: Effect.Effect<b
         return !done
       })
     ),
-    Effect.catchIf(isDrift, Effect.die), // never without `strict`
+    Effect.catchTag("HistoryDrift", Effect.die), // never without `strict`
     Effect.map(() => {
       scan.ended = !isDone
     })
@@ -178,13 +167,13 @@ const look = (getPage: GetPage): Effect.Effect<Known, GetHistoryError> =>
       return isOver
     })
     // A walk that stalls has read what can be read.
-    yield* Effect.catchIf(read(getPage, nothing, scan, check), isStalled, () => Effect.void)
+    yield* Effect.catchTag(read(getPage, nothing, scan, check), "HistoryStalled", () => Effect.void)
     const known = learn(nothing, scan, polledAt, yield* monotonicMillis)
     if (!isOver) return known
     const settled = new Map(scan.rows.slice(0, maxSettled).map((row) => [row.id as string, longAgo]))
     return yield* poll(getPage, { ...known, seenAt: settled }).pipe(
       Effect.map((polled) => polled.known),
-      Effect.catchIf(isStalled, () => Effect.succeed(known))
+      Effect.catchTag("HistoryStalled", () => Effect.succeed(known))
     )
   })
 
