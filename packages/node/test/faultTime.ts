@@ -25,7 +25,8 @@ const socketsTo = (port: number) =>
     ({ onSocket }) => Effect.sync(() => diagnostics.unsubscribe("net.client.socket", onSocket))
   ).pipe(Effect.map(({ sockets }) => sockets))
 
-const turnOfLoop = Effect.async<void>((resume) => {
+/** After it every socket and every timer that is due had its turn. */
+export const turnOfLoop = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 

@@ -13,7 +13,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { MixNode } from "../src/index.ts"
-import { expiring } from "./faultTime.ts"
+import { expiring, turnOfLoop } from "./faultTime.ts"
 
 const send = (messages: Service) => messages.send({ id: SessionId.make("s1"), text: "Hello" })
 const get = (messages: Service) => messages.getHistory()
@@ -23,10 +23,6 @@ const withClient = <A, E, R>(
   use: (messages: Service) => Effect.Effect<A, E, R>,
   options?: MixConfig.Options
 ) => Effect.flatMap(MessagesService, use).pipe(Effect.provide(MixNode.layer({ serverUrl: server.url, ...options })))
-
-const turnOfLoop = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 /** Interrupts at once, and counts the turns of the event loop that it takes. */
 const interrupt = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>

@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import { draws } from "../../core/test/draws.ts"
 import { MixNode } from "../src/index.ts"
 import { engineNames, layerOf } from "./everyEngine.ts"
+import { turnOfLoop } from "./faultTime.ts"
 
 const withClient = <A, E, R>(
   server: { readonly url: string },
@@ -167,13 +168,11 @@ it.scopedLive("when the layer's scope closes, every connection does, in use or n
 /** The clock of undici, which counts the seconds of a connection. */
 const clock: { readonly tick: (millis: number) => void } = createRequire(import.meta.url)("undici/lib/util/timers.js")
 
-const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
-
 it.scopedLive.skipIf(process.platform !== "linux")("a connection must stand within 10 seconds", () =>
   Effect.gen(function* () {
     const serverUrl = yield* FaultServer.blackHoleUrl
     const connecting = Effect.async<void>((resume) => {
-      const hear = () => resume(turn)
+      const hear = () => resume(turnOfLoop)
       diagnostics.subscribe("undici:client:beforeConnect", hear)
       return Effect.sync(() => diagnostics.unsubscribe("undici:client:beforeConnect", hear))
     })
@@ -182,7 +181,7 @@ it.scopedLive.skipIf(process.platform !== "linux")("a connection must stand with
     yield* connecting
     // A tick moves the clock on by half a second more than it is told. The first one starts the timer.
     for (const millis of [0, 9_000]) clock.tick(millis)
-    yield* Effect.repeatN(turn, 2)
+    yield* Effect.repeatN(turnOfLoop, 2)
     assert.isTrue(fiber.unsafePoll() === null)
     clock.tick(0)
     const error = yield* Fiber.join(fiber)
