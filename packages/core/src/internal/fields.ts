@@ -15,4 +15,5 @@ export const maybeNumber = maybe(Schema.Finite)
 export const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: A) =>
   Schema.optionalWith(schema, { default: () => value })
 
+/** The Effect 4 edition has a smaller one. */
 export const DurationFromMillis = Schema.DurationFromMillis
