@@ -112,8 +112,8 @@ export const check = (workspace: string, snippets: ReadonlyArray<Snippet>, editi
     const config = { extends: "../tsconfig.check.json", compilerOptions: { noUnusedLocals: false }, include: ["*.ts"] }
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
     const args = [join(root, "node_modules/typescript-7/bin/tsc"), "--pretty", "false"]
-    const { stderr, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" })
-    if (stderr !== "") throw new Error(stderr)
+    const { status, stderr, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" })
+    if (status === null || stderr !== "") throw new Error(`the compiler did not end: ${stderr}`)
     const failing = new Set<Snippet>()
     const told = stdout.split(/\n(?! )/).flatMap((text) => {
       const [place, index, line] = /^snippet-(\d+)\.ts\((\d+),\d+\): error TS\d+: /.exec(text) ?? [""]

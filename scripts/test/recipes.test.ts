@@ -5,14 +5,13 @@ import * as Https from "node:https"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Certificate from "../../packages/testing/src/internal/faultServer/certificate.ts"
 import { collect, isFor } from "../snippets.ts"
+import { root } from "../tarballs.ts"
 import { runAll } from "./runSnippets.ts"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), "mix-effect-recipes-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
